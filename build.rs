@@ -1,0 +1,42 @@
+//! Binds `ext/session/php_session.h` of the PHP that `php-config` belongs to, and sets how the library is linked.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+fn main() {
+    println!("cargo:rerun-if-env-changed=PHP_CONFIG");
+    println!("cargo:rerun-if-changed=build.rs");
+    let php_config = env::var("PHP_CONFIG").unwrap_or_else(|_| "php-config".into());
+    let asked = Command::new(&php_config)
+        .arg("--includes")
+        .output()
+        .unwrap_or_else(|cause| panic!("cannot run {php_config}: {cause}; install Debian's php-dev or set PHP_CONFIG"));
+    assert!(asked.status.success(), "{php_config} --includes failed");
+    let includes = String::from_utf8(asked.stdout).expect("php-config answers in UTF-8");
+
+    let bindings = bindgen::Builder::default()
+        .header_contents("rustdb.h", "#include \"php.h\"\n#include \"php_ini.h\"\n#include \"ext/session/php_session.h\"\n")
+        .clang_args(includes.split_whitespace())
+        .allowlist_type("ps_module")
+        .allowlist_function("php_session_register_module")
+        .allowlist_function("php_session_create_id")
+        .allowlist_function("php_log_err_with_severity")
+        .allowlist_function("zend_ini_long")
+        .allowlist_function("display_ini_entries")
+        // One type for PHP's strings in the whole skin.
+        .blocklist_type("_?zend_string")
+        .blocklist_type("_?zend_module_entry")
+        .raw_line("use ext_php_rs::ffi::{zend_module_entry, zend_string};")
+        .raw_line("type _zend_module_entry = zend_module_entry;")
+        .default_enum_style(bindgen::EnumVariation::ModuleConsts)
+        .layout_tests(false)
+        .generate_comments(false)
+        .generate()
+        .expect("php_session.h cannot be bound; install Debian's php-dev and libclang-dev");
+    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
+    bindings.write_to_file(out.join("php_session.rs")).expect("cannot write the bindings");
+
+    // The background thread may still run when PHP unloads its extensions: the code has to stay mapped.
+    println!("cargo:rustc-link-arg-cdylib=-Wl,-z,nodelete");
+}

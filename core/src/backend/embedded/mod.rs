@@ -1,0 +1,238 @@
+//! The embedded store: an LMDB file on disk, `store.mdb`, that needs no server.
+//!
+//! Every commit is durable: LMDB writes new pages, syncs them, and only then the page that makes them current, so a
+//! power cut at any moment leaves the last whole commit. Keys:
+//!
+//! ```text
+//! 's' id             a session (crate::entry)
+//! 'x' expiry id      the expiry index; expiry as 8 bytes, big-endian, so that the earliest comes first; empty value
+//! ```
+
+mod open;
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+pub use open::SetAside;
+
+use crate::entry::{self, Entry, HEADER, Stamp};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lmdb::{Code, Env, Reader, Write};
+use crate::record::{Expiry, Record, SessionId, Version, now};
+use crate::store::{Access, Batch, Begun, Change, Committed, Found, Lease, Store, Sweep, Swept};
+
+/// The embedded store in one directory.
+#[derive(Debug)]
+pub struct Embedded {
+    env: Env,
+    path: PathBuf,
+}
+
+fn session_key(id: &[u8]) -> Vec<u8> {
+    [b"s", id].concat()
+}
+
+fn expiry_key(expires: Expiry, id: &[u8]) -> Vec<u8> {
+    [b"x".as_slice(), &expires.0.max(0).to_be_bytes(), id].concat()
+}
+
+impl Embedded {
+    /// Opens the store in `directory`, or makes it. Runs under the directory's open-lock. `alone`: no other process
+    /// uses it. A damaged file is set aside and a new one begun; the answer says so.
+    pub fn open(directory: &Path, alone: bool) -> Result<(Embedded, Option<SetAside>)> {
+        let path = directory.join("store.mdb");
+        let (env, set_aside) = open::open(&path, alone)?;
+        Ok((Embedded { env, path }, set_aside))
+    }
+
+    /// The file, and how many bytes of it are in use.
+    pub fn extent(&self) -> (&Path, u64) {
+        (&self.path, self.env.extent().1)
+    }
+
+    /// The session under `id`, whether it has expired or not.
+    fn find(&self, id: SessionId<'_>) -> Result<Option<Record<'static>>> {
+        let txn = self.env.read().or_else(|code| {
+            if code == Code::READERS_FULL {
+                self.env.clear_dead_readers()?;
+                return self.env.read();
+            }
+            Err(code)
+        });
+        let txn = txn.map_err(|code| self.failed("read", code))?;
+        let value = txn.get(&session_key(id.as_bytes())).map_err(|code| self.failed("read", code))?;
+        // A damaged value is no session; the next write replaces it.
+        Ok(value.and_then(|value| entry::decode(id, value)).and_then(|entry| match entry {
+            Entry::Session(record) => Some(Record { payload: record.payload.into_owned().into(), ..record }),
+            Entry::Tombstone => None,
+        }))
+    }
+
+    fn failed(&self, what: &str, code: Code) -> Error {
+        let path = self.path.display();
+        if code == Code::MAP_FULL {
+            return Error::new(ErrorKind::Full, format!("the session store {path} has reached its largest size"));
+        }
+        if code.is_damage() {
+            return Error::new(
+                ErrorKind::Damaged,
+                format!("the session store {path} is damaged ({}); stop PHP, move the file away and start PHP again", code.to_io()),
+            );
+        }
+        Error::io(format_args!("cannot {what} the session store {path}"), &code.to_io())
+    }
+
+    fn transact<T>(&self, change: impl FnOnce(&mut Write<'_>) -> Result<T, Code>) -> Result<T> {
+        let run = || {
+            let mut txn = self.env.write()?;
+            let changed = change(&mut txn)?;
+            txn.commit()?;
+            Ok(changed)
+        };
+        run().map_err(|code| self.failed("write to", code))
+    }
+
+    /// Frees the reader slots of processes that died.
+    pub fn clear_dead_readers(&self) {
+        let _ = self.env.clear_dead_readers();
+    }
+}
+
+/// Puts an encoded session in its place and keeps the index true.
+fn put(txn: &mut Write<'_>, id: &[u8], value: &[u8]) -> Result<(), Code> {
+    let key = session_key(id);
+    let old = txn.get(&key)?.and_then(Stamp::of).map(|stamp| stamp.expires());
+    let new = Stamp::of(value).map(|stamp| stamp.expires());
+    if old != new {
+        if let Some(old) = old {
+            txn.delete(&expiry_key(old, id))?;
+        }
+        if let Some(new) = new {
+            txn.put_marker(&expiry_key(new, id))?;
+        }
+    }
+    txn.put(&key, value.len(), |out| out.copy_from_slice(value))
+}
+
+fn delete(txn: &mut Write<'_>, id: &[u8]) -> Result<bool, Code> {
+    let key = session_key(id);
+    if let Some(old) = txn.get(&key)?.and_then(Stamp::of).map(|stamp| stamp.expires()) {
+        txn.delete(&expiry_key(old, id))?;
+    }
+    txn.delete(&key)
+}
+
+impl Store for Embedded {
+    fn begin(&self, id: SessionId<'_>, access: Access, known: Option<Version>) -> Result<Begun> {
+        let found = match access {
+            Access::Fresh => None,
+            _ => self.find(id)?.filter(|record| !record.expires.is_past(now())),
+        };
+        let lease = Lease { existed: found.is_some(), fresh: access == Access::Fresh, ..Lease::default() };
+        let found = match found {
+            None => Found::Missing,
+            Some(record) if known == Some(record.version) => Found::Current(record.expires),
+            Some(record) => Found::Record(record),
+        };
+        Ok(Begun { found, lease })
+    }
+
+    fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
+        let key = id.as_bytes();
+        match change {
+            Change::None => Ok(Committed::Done),
+            Change::Destroy => self.transact(|txn| delete(txn, key)).map(|_| Committed::Done),
+            Change::Touch(expires) => match self.find(id)? {
+                None => Ok(Committed::Gone),
+                Some(record) => self.commit(id, Change::Write(&Record { expires, ..record }), lease),
+            },
+            Change::Write(record) => {
+                let mut value = vec![0; HEADER + record.payload.len()];
+                entry::encode_session(id, record, &mut value);
+                self.transact(|txn| {
+                    let there = txn.get(&session_key(key))?.and_then(Stamp::of);
+                    if lease.fresh && there.is_some_and(|there| !there.expires().is_past(now())) {
+                        return Ok(Committed::Collision);
+                    }
+                    put(txn, key, &value)?;
+                    Ok(Committed::Done)
+                })
+            }
+        }
+    }
+}
+
+impl Batch for Embedded {
+    fn apply(&self, changes: &mut dyn Iterator<Item = (SessionId<'_>, &[u8])>) -> Result<()> {
+        self.transact(|txn| {
+            for (id, value) in changes {
+                match Stamp::of(value) {
+                    Some(stamp) if stamp.is_tombstone() => {
+                        delete(txn, id.as_bytes())?;
+                    }
+                    Some(_) => put(txn, id.as_bytes(), value)?,
+                    None => {}
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Sweep for Embedded {
+    fn sweep(
+        &self,
+        now: i64,
+        limit: usize,
+        skip: usize,
+        may_collect: &mut dyn FnMut(SessionId<'_>) -> bool,
+    ) -> Result<Swept> {
+        let mut expired: Vec<(Box<[u8]>, Expiry)> = Vec::new();
+        let txn = self.env.read().map_err(|code| self.failed("read", code))?;
+        let mut passed = 0;
+        let mut more = false;
+        txn.scan(b"x", &mut |key, _| {
+            let Some((expires, id)) = key.strip_prefix(b"x").and_then(|rest| rest.split_first_chunk::<8>()) else {
+                return ControlFlow::Break(());
+            };
+            let expires = Expiry(i64::from_be_bytes(*expires));
+            if !expires.is_past(now) {
+                return ControlFlow::Break(());
+            }
+            if passed < skip {
+                passed += 1;
+                return ControlFlow::Continue(());
+            }
+            if expired.len() == limit {
+                more = true;
+                return ControlFlow::Break(());
+            }
+            expired.push((id.into(), expires));
+            ControlFlow::Continue(())
+        })
+        .map_err(|code| self.failed("read", code))?;
+        drop(txn);
+        let found = expired.len();
+        expired.retain(|(id, _)| SessionId::parse(id).is_ok_and(&mut *may_collect));
+        let kept = (found - expired.len()) as u64;
+        if expired.is_empty() {
+            return Ok(Swept { collected: 0, kept, more });
+        }
+        // In the order of the sessions' own keys, so that neighbours on one page are changed together.
+        expired.sort_unstable();
+        let collected = self.transact(|txn| {
+            let mut collected = 0;
+            for (id, expires) in &expired {
+                let key = session_key(id);
+                let there = txn.get(&key)?.and_then(Stamp::of).map(|stamp| stamp.expires());
+                if there == Some(*expires) {
+                    txn.delete(&key)?;
+                    collected += 1;
+                }
+                txn.delete(&expiry_key(*expires, id))?;
+            }
+            Ok(collected)
+        })?;
+        Ok(Swept { collected, kept, more })
+    }
+}

@@ -1,0 +1,459 @@
+//! The buffer: sessions in memory that all processes of one user share, in front of one store.
+//!
+//! It is an LMDB environment in `/dev/shm` ([`place`]), written through its map and never synced: it has to survive
+//! processes that are killed at any instant, which LMDB does by never changing a page that is in use, but not the
+//! machine. Two kinds of keys:
+//!
+//! ```text
+//! 'e' id   an entry: a session, or a tombstone where one was destroyed   (crate::entry)
+//! 'd' id   the store lacks the entry; empty value
+//! ```
+//! An entry with a 'd' is never evicted. Only who holds the host lock of an id changes its entry; the flusher and the
+//! collector go by [`Stamp`]s and expiries instead, inside a transaction.
+//!
+//! A transaction writes a few entries at most and does no I/O: the writer's mutex has no time limit.
+
+pub mod place;
+mod room;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use parking_lot::RwLock;
+
+use crate::entry::{self, Entry, HEADER, Stamp};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lmdb::{Code, Read, Reader, Write};
+use crate::owner::Owner;
+use crate::record::{MAX_ID_LENGTH, Record, SessionId};
+use crate::shared::{Counter, Shared};
+use place::{Live, Place};
+
+const ENTRY: u8 = b'e';
+const UNFLUSHED: u8 = b'd';
+/// Unflushed entries that are marked as flushed in one transaction.
+const SETTLE_AT_ONCE: usize = 128;
+
+/// The buffer of one store, as this process sees it.
+#[derive(Debug)]
+pub struct Buffer {
+    live: RwLock<Live>,
+    place: Place,
+    owner: Arc<Owner>,
+    shared: Arc<Shared>,
+    /// `/dev/shm` had no room when the buffer was to grow; it is not asked again.
+    full_grown: AtomicBool,
+}
+
+/// What the buffer knows about a session.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// The session; it may have expired.
+    Session(Record<'static>),
+    /// It was destroyed.
+    Tombstone,
+    /// Nothing.
+    Miss,
+}
+
+/// What to keep under an id.
+#[derive(Debug, Clone, Copy)]
+pub enum Value<'a> {
+    /// A session.
+    Session(&'a Record<'a>),
+    /// The mark of a destroyed one.
+    Tombstone,
+}
+
+/// Whether a change was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// It was.
+    Done,
+    /// The caller's condition did not hold.
+    Refused,
+    /// There is no room, and nothing clean that could make some.
+    Full,
+}
+
+/// An entry that the store lacks.
+#[derive(Debug)]
+pub struct Unflushed {
+    /// The id.
+    pub id: Box<[u8]>,
+    /// The encoded entry; `None`: it is damaged or gone, and only its mark is left.
+    pub entry: Option<Box<[u8]>>,
+}
+
+/// What phpinfo shows.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// The directory.
+    pub path: String,
+    /// Why it does not lie in `/dev/shm`.
+    pub why_on_disk: Option<String>,
+    /// The size it may grow to, in bytes.
+    pub size: u64,
+    /// Bytes of pages in use.
+    pub used: u64,
+    /// Sessions and tombstones.
+    pub entries: u64,
+    /// Those the store lacks.
+    pub unflushed: u64,
+}
+
+/// A key: one byte of kind, then the id.
+struct Key {
+    bytes: [u8; 1 + MAX_ID_LENGTH],
+    length: usize,
+}
+
+impl Key {
+    fn new(kind: u8, id: &[u8]) -> Key {
+        let mut bytes = [0; 1 + MAX_ID_LENGTH];
+        bytes[0] = kind;
+        bytes[1..=id.len()].copy_from_slice(id);
+        Key { bytes, length: 1 + id.len() }
+    }
+
+    fn of(kind: u8, id: SessionId<'_>) -> Key {
+        Key::new(kind, id.as_bytes())
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl Buffer {
+    /// The buffer in `live`, which was opened at `place`.
+    pub fn new(live: Live, place: Place, owner: Arc<Owner>, shared: Arc<Shared>) -> Buffer {
+        Buffer { live: RwLock::new(live), place, owner, shared, full_grown: AtomicBool::new(false) }
+    }
+
+    /// Looks a session up.
+    pub fn read(&self, id: SessionId<'_>) -> Result<Lookup> {
+        let lookup = self.reading(|_, txn| {
+            Ok(match txn.get(Key::of(ENTRY, id).as_bytes())? {
+                None => Lookup::Miss,
+                Some(value) => match entry::decode(id, value) {
+                    Some(Entry::Session(record)) => Lookup::Session(Record {
+                        payload: record.payload.into_owned().into(),
+                        version: record.version,
+                        expires: record.expires,
+                    }),
+                    Some(Entry::Tombstone) => Lookup::Tombstone,
+                    None => {
+                        self.shared.add(Counter::DamagedValues, 1);
+                        Lookup::Miss
+                    }
+                },
+            })
+        })?;
+        let counter = if lookup == Lookup::Miss { Counter::BufferMisses } else { Counter::BufferHits };
+        self.shared.add(counter, 1);
+        Ok(lookup)
+    }
+
+    /// Keeps `value` if `allowed` agrees to what is there now. `unflushed`: the store lacks it.
+    pub fn put(
+        &self,
+        id: SessionId<'_>,
+        value: Value<'_>,
+        unflushed: bool,
+        allowed: &dyn Fn(Option<Stamp>) -> bool,
+    ) -> Result<Put> {
+        let length = match value {
+            Value::Session(record) => HEADER + record.payload.len(),
+            Value::Tombstone => HEADER,
+        };
+        let entry_key = Key::of(ENTRY, id);
+        self.transact(length, |txn| {
+            let there = txn.get(entry_key.as_bytes())?.and_then(Stamp::of);
+            if !allowed(there) {
+                return Ok(Put::Refused);
+            }
+            txn.put(entry_key.as_bytes(), length, |out| match value {
+                Value::Session(record) => entry::encode_session(id, record, out),
+                Value::Tombstone => out.copy_from_slice(&entry::encode_tombstone(id)),
+            })?;
+            if unflushed {
+                txn.put_marker(Key::of(UNFLUSHED, id).as_bytes())?;
+            }
+            Ok(Put::Done)
+        })
+    }
+
+    /// Forgets what it has about `id`, flushed or not.
+    pub fn remove(&self, id: SessionId<'_>) -> Result<Put> {
+        self.transact(0, |txn| {
+            txn.delete(Key::of(ENTRY, id).as_bytes())?;
+            txn.delete(Key::of(UNFLUSHED, id).as_bytes())?;
+            Ok(Put::Done)
+        })
+    }
+
+    /// Whether the collector may take `id` from the store: the buffer has no live session of that id.
+    /// An expired one that it has goes at once.
+    pub fn collect(&self, id: SessionId<'_>, now: i64) -> Result<bool> {
+        let is_live = |stamp: Option<Stamp>| stamp.is_some_and(|stamp| stamp.is_tombstone() || !stamp.expires().is_past(now));
+        let entry_key = Key::of(ENTRY, id);
+        match self.reading(|_, txn| Ok(txn.get(entry_key.as_bytes())?.map(Stamp::of)))? {
+            None => return Ok(true),
+            Some(stamp) if is_live(stamp) => return Ok(false),
+            Some(_) => {}
+        }
+        let removed = self.transact(0, |txn| {
+            if is_live(txn.get(entry_key.as_bytes())?.and_then(Stamp::of)) {
+                return Ok(Put::Refused);
+            }
+            txn.delete(entry_key.as_bytes())?;
+            txn.delete(Key::of(UNFLUSHED, id).as_bytes())?;
+            Ok(Put::Done)
+        })?;
+        Ok(removed == Put::Done)
+    }
+
+    /// Whether the store lacks what the buffer has under `id`.
+    pub fn is_unflushed(&self, id: SessionId<'_>) -> Result<bool> {
+        self.reading(|_, txn| Ok(txn.get(Key::of(UNFLUSHED, id).as_bytes())?.is_some()))
+    }
+
+    /// The next entries that the store lacks, in the order of their ids, from behind `after` on.
+    pub fn unflushed(&self, after: Option<&[u8]>, most: usize, most_bytes: usize) -> Result<Vec<Unflushed>> {
+        let from = Key::new(UNFLUSHED, after.unwrap_or(b""));
+        self.reading(|_, txn| {
+            let (mut found, mut bytes, mut trouble) = (Vec::new(), 0, None);
+            txn.scan(from.as_bytes(), &mut |key, _| {
+                let Some((&UNFLUSHED, id)) = key.split_first() else { return ControlFlow::Break(()) };
+                if after == Some(id) {
+                    return ControlFlow::Continue(());
+                }
+                let value = match txn.get(Key::new(ENTRY, id).as_bytes()) {
+                    Ok(value) => value,
+                    Err(code) => {
+                        trouble = Some(code);
+                        return ControlFlow::Break(());
+                    }
+                };
+                bytes += value.map_or(0, <[u8]>::len);
+                found.push(Unflushed { id: id.into(), entry: value.filter(|value| is_sound(id, value)).map(Box::from) });
+                if found.len() >= most || bytes >= most_bytes { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            trouble.map_or(Ok(found), Err)
+        })
+    }
+
+    /// Notes that the store has these entries now. One that has changed since stays unflushed, and so does a
+    /// tombstone unless `may_forget` says that nobody needs it any more. Damaged ones go.
+    pub fn settle(&self, flushed: &[Unflushed], may_forget: &mut dyn FnMut(&[u8]) -> bool) -> Result<()> {
+        for some in flushed.chunks(SETTLE_AT_ONCE) {
+            self.transact(0, |txn| {
+                for Unflushed { id, entry } in some {
+                    let entry_key = Key::new(ENTRY, id);
+                    let marker = Key::new(UNFLUSHED, id);
+                    let Some(flushed) = entry.as_deref().and_then(Stamp::of) else {
+                        if !txn.get(entry_key.as_bytes())?.is_some_and(|value| is_sound(id, value)) {
+                            self.shared.add(Counter::DamagedValues, 1);
+                            txn.delete(entry_key.as_bytes())?;
+                            txn.delete(marker.as_bytes())?;
+                        }
+                        continue;
+                    };
+                    if txn.get(entry_key.as_bytes())?.and_then(Stamp::of) != Some(flushed) {
+                        continue;
+                    }
+                    if flushed.is_tombstone() {
+                        if !may_forget(id) {
+                            continue;
+                        }
+                        txn.delete(entry_key.as_bytes())?;
+                    }
+                    txn.delete(marker.as_bytes())?;
+                }
+                Ok(Put::Done)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Frees the reader slots of processes that died.
+    pub fn clear_dead_readers(&self) {
+        let _ = self.live.read().env.clear_dead_readers();
+    }
+
+    /// What phpinfo shows.
+    pub fn report(&self) -> Result<Report> {
+        self.reading(|live, txn| {
+            let usage = txn.usage();
+            let mut unflushed = 0;
+            txn.scan(&[UNFLUSHED], &mut |key, _| {
+                if key.first() != Some(&UNFLUSHED) {
+                    return ControlFlow::Break(());
+                }
+                unflushed += 1;
+                ControlFlow::Continue(())
+            })?;
+            Ok(Report {
+                path: live.directory.display().to_string(),
+                why_on_disk: live.why_on_disk.clone(),
+                size: live.max_size,
+                used: usage.bytes,
+                entries: usage.keys.saturating_sub(unflushed),
+                unflushed,
+            })
+        })
+    }
+
+    /// The largest payload worth keeping here; larger ones go straight to the store.
+    pub fn largest_entry(&self) -> usize {
+        (self.live.read().max_size / 8) as usize
+    }
+
+    /// Runs `look` in a read transaction.
+    fn reading<T>(&self, look: impl FnOnce(&Live, &Read<'_>) -> Result<T, Code>) -> Result<T> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let live = self.live.read();
+            if live.is_unlinked() {
+                drop(live);
+                self.reopen()?;
+                continue;
+            }
+            let trouble = match live.env.read() {
+                Ok(txn) => return look(&live, &txn).map_err(failed),
+                Err(code) => code,
+            };
+            match trouble {
+                // Another process made the file larger.
+                Code::MAP_RESIZED => {
+                    drop(live);
+                    self.grow()?;
+                }
+                // Readers that were killed leave their places taken.
+                Code::READERS_FULL if tries < 3 => {
+                    live.env.clear_dead_readers().map_err(failed)?;
+                }
+                code => return Err(failed(code)),
+            }
+        }
+    }
+
+    /// Runs `change` in a write transaction and commits it if it says [`Put::Done`]; makes room first where it
+    /// is needed for `length` bytes more.
+    fn transact(&self, length: usize, mut change: impl FnMut(&mut Write<'_>) -> Result<Put, Code>) -> Result<Put> {
+        for _ in 0..32 {
+            let live = self.live.read();
+            let txn = live.env.write();
+            if matches!(txn, Err(Code::MAP_RESIZED)) {
+                drop(txn);
+                drop(live);
+                self.grow()?;
+                continue;
+            }
+            let mut txn = txn.map_err(failed)?;
+            // Looked at inside the transaction: whoever carries the old file's entries over into a new one waits
+            // for this transaction, so an entry is either carried over or never written to the old file.
+            if live.is_unlinked() {
+                drop(txn);
+                drop(live);
+                self.reopen()?;
+                continue;
+            }
+            if length > 0 && room::is_short(&live, &txn, length) {
+                drop(txn);
+                drop(live);
+                if !self.make_room(length)? {
+                    return Ok(Put::Full);
+                }
+                continue;
+            }
+            let done = change(&mut txn).and_then(|put| match put {
+                Put::Done => txn.commit().map(|()| put),
+                _ => Ok(put),
+            });
+            match done {
+                Err(Code::MAP_FULL) => {
+                    drop(live);
+                    if !self.make_room(length)? {
+                        return Ok(Put::Full);
+                    }
+                }
+                done => return done.map_err(failed),
+            }
+        }
+        Ok(Put::Full)
+    }
+
+    fn grow(&self) -> Result<bool> {
+        let _opening = self.owner.open_lock()?;
+        self.live.write().grow()
+    }
+
+    /// Opens the buffer anew after its file was deleted, and carries over what the store lacks.
+    fn reopen(&self) -> Result<()> {
+        let mut live = self.live.write();
+        if !live.is_unlinked() {
+            return Ok(());
+        }
+        let _opening = self.owner.open_lock()?;
+        let new = RwLock::new(self.place.open(false)?);
+        {
+            // The old file's writer lock is held until the new one has everything. Its marks go with it, so that
+            // the next process to come here finds nothing to carry over an entry that has changed since.
+            let mut old = live.env.write().map_err(failed)?;
+            let mut ids: Vec<Box<[u8]>> = Vec::new();
+            old.scan(&[UNFLUSHED], &mut |key, _| match key.split_first() {
+                Some((&UNFLUSHED, id)) => {
+                    ids.push(id.into());
+                    ControlFlow::Continue(())
+                }
+                _ => ControlFlow::Break(()),
+            })
+            .map_err(failed)?;
+            for id in ids {
+                if let Some(value) = old.get(Key::new(ENTRY, &id).as_bytes()).map_err(failed)? {
+                    carry(&new, &id, value)?;
+                }
+                old.delete(Key::new(UNFLUSHED, &id).as_bytes()).map_err(failed)?;
+            }
+            old.commit().map_err(failed)?;
+        }
+        *live = new.into_inner();
+        Ok(())
+    }
+}
+
+/// Puts an unflushed entry into a new buffer, unless that has a newer one.
+fn carry(new: &RwLock<Live>, id: &[u8], value: &[u8]) -> Result<()> {
+    loop {
+        let put = {
+            let live = new.read();
+            let mut txn = live.env.write().map_err(failed)?;
+            let key = Key::new(ENTRY, id);
+            (|| {
+                if txn.get(key.as_bytes())?.is_none() {
+                    txn.put(key.as_bytes(), value.len(), |out| out.copy_from_slice(value))?;
+                    txn.put_marker(Key::new(UNFLUSHED, id).as_bytes())?;
+                }
+                txn.commit()
+            })()
+        };
+        match put {
+            Err(Code::MAP_FULL) if new.write().grow()? => {}
+            other => return other.map_err(failed),
+        }
+    }
+}
+
+fn failed(code: Code) -> Error {
+    let kind = if code.is_damage() { ErrorKind::Damaged } else { Error::io("", &code.to_io()).kind() };
+    Error::new(kind, format!("the session buffer failed: {}", code.to_io()))
+}
+
+/// Whether a value is an entry of this id.
+fn is_sound(id: &[u8], value: &[u8]) -> bool {
+    SessionId::parse(id).is_ok_and(|id| entry::decode(id, value).is_some())
+}

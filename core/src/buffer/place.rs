@@ -1,0 +1,239 @@
+//! Where the buffer lies, and whether what lies there may be used.
+//!
+//! ```text
+//! /dev/shm/rustdb-<user>-<hash of the store's directory>/
+//!     header       JSON, one `Header`
+//!     buffer.mdb   LMDB; every byte of it is reserved, so that no process ever dies of a full file system
+//!     buffer.mdb-lock
+//! ```
+//! Where `/dev/shm` is missing, read-only, full or not ours, the same lies in `buffer/` of the store's directory:
+//! it costs no more time, only some writing of the kernel's in the background.
+//!
+//! Everything here runs under the open-lock of the store's directory.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::directory;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lmdb::{Env, Options};
+use crate::owner::Origin;
+use crate::shared::reserve;
+
+/// Readers over all processes; a thread that reads at the very moment takes one.
+const MAX_READERS: u32 = 4096;
+/// What a new buffer reserves; it doubles up to the configured size as sessions come.
+const FIRST_SIZE: u64 = 4 << 20;
+/// With less than this it is not worth having.
+const LEAST_SIZE: u64 = 1 << 20;
+/// LMDB's lock file: a header and 64 bytes a reader (`mdb_env_setup_locks`).
+const LOCK_FILE_SIZE: u64 = MAX_READERS as u64 * 64 + 8192;
+
+/// The content of the file `header`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Header {
+    origin: Origin,
+    /// The store's directory.
+    store: PathBuf,
+    /// The size it may grow to, in bytes; the first process decides.
+    max_size: u64,
+}
+
+/// Where a buffer may be, and what is wanted of it.
+#[derive(Debug)]
+pub struct Place {
+    in_memory: PathBuf,
+    beside_store: PathBuf,
+    store: PathBuf,
+    max_size: u64,
+}
+
+/// An open buffer file.
+#[derive(Debug)]
+pub struct Live {
+    /// The LMDB environment.
+    pub env: Env,
+    /// A descriptor of the same file, to look at and to enlarge it.
+    pub file: File,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// The size it may grow to.
+    pub max_size: u64,
+    /// Why it does not lie in `/dev/shm`, if it does not.
+    pub why_on_disk: Option<String>,
+}
+
+impl Place {
+    /// The place of the buffer for the store in the directory `store`, a canonical path.
+    pub fn new(store: &Path, max_size: u64) -> Place {
+        use std::os::unix::ffi::OsStrExt;
+        let name = format!("rustdb-{}-{:016x}", directory::user(), xxh3_64(store.as_os_str().as_bytes()));
+        Place {
+            in_memory: Path::new("/dev/shm").join(name),
+            beside_store: store.join("buffer"),
+            store: store.to_owned(),
+            // LMDB wants whole pages.
+            max_size: max_size & !0xfff,
+        }
+    }
+
+    /// Opens the buffer, or makes it. `alone`: no other process uses the store, so whatever lies there may go.
+    ///
+    /// All processes have to choose the same one of the two places, so a buffer beside the store stays in use until
+    /// the next boot, also when `/dev/shm` has room again.
+    pub fn open(&self, alone: bool) -> Result<Live> {
+        if self.usable_header(&self.beside_store).is_some() {
+            return self.open_in(&self.beside_store, alone);
+        }
+        match self.open_in(&self.in_memory, alone) {
+            Err(reason) if alone => {
+                let mut live = self.open_in(&self.beside_store, alone)?;
+                live.why_on_disk = Some(reason.to_string());
+                Ok(live)
+            }
+            other => other,
+        }
+    }
+
+    /// The header of a buffer that belongs to this store and this boot.
+    fn usable_header(&self, path: &Path) -> Option<Header> {
+        let origin = Origin::here();
+        let header: Header = serde_json::from_slice(&std::fs::read(path.join("header")).ok()?).ok()?;
+        let ours = header.store == self.store
+            && header.origin.boot_id == origin.boot_id
+            && header.origin.format == origin.format;
+        ours.then_some(header)
+    }
+
+    fn open_in(&self, path: &Path, alone: bool) -> Result<Live> {
+        directory::prepare(path)?;
+        let origin = Origin::here();
+        // Another boot's, another format's, damaged, or none: its content is worth nothing and is not read.
+        let header = match self.usable_header(path) {
+            Some(header) if header.origin == origin => header,
+            // Another container's that is gone: the content is good, only its readers' process ids are not.
+            Some(header) if alone => self.write_header(path, Header { origin, ..header })?,
+            Some(_) => {
+                return Err(Error::new(
+                    ErrorKind::InUse,
+                    format!("the session buffer {} belongs to another container", path.display()),
+                ));
+            }
+            None => self.make(path, origin)?,
+        };
+        match open_files(path, header.max_size) {
+            Err(error) if error.kind() == ErrorKind::Damaged && alone => {
+                let header = self.make(path, Origin::here())?;
+                open_files(path, header.max_size)
+            }
+            other => other,
+        }
+    }
+
+    /// Clears the directory and starts a buffer in it.
+    fn make(&self, path: &Path, origin: Origin) -> Result<Header> {
+        let failed = |cause: &io::Error| Error::io(format_args!("cannot make the buffer {}", path.display()), cause);
+        for name in ["header", "buffer.mdb", "buffer.mdb-lock"] {
+            match std::fs::remove_file(path.join(name)) {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(failed(&cause)),
+                _ => {}
+            }
+        }
+        self.write_header(path, Header { origin, store: self.store.clone(), max_size: self.max_size })
+    }
+
+    fn write_header(&self, path: &Path, header: Header) -> Result<Header> {
+        let text = serde_json::to_vec(&header).map_err(|cause| Error::new(ErrorKind::Internal, cause.to_string()))?;
+        // Renamed into place: a header is whole or missing, also when the file system is full.
+        let temporary = path.join("header.new");
+        std::fs::write(&temporary, text)
+            .and_then(|()| std::fs::rename(&temporary, path.join("header")))
+            .map_err(|cause| Error::io(format_args!("cannot make the buffer {}", path.display()), &cause))?;
+        Ok(header)
+    }
+}
+
+fn open_files(directory: &Path, max_size: u64) -> Result<Live> {
+    let path = directory.join("buffer.mdb");
+    let failed = |cause: &io::Error| Error::io(format_args!("cannot open the buffer {}", path.display()), cause);
+    let open = |path: &Path| {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(path)
+            .map_err(|cause| failed(&cause))
+    };
+    let locks = open(&directory.join("buffer.mdb-lock"))?;
+    reserve_beyond_end(&locks, LOCK_FILE_SIZE).map_err(|cause| failed(&cause))?;
+    let file = open(&path)?;
+    let mut size = file.metadata().map_err(|cause| failed(&cause))?.len();
+    if size == 0 {
+        // The file stays empty, by which LMDB knows that it is new.
+        size = max_size.min(FIRST_SIZE);
+        if let Err(cause) = reserve_beyond_end(&file, size) {
+            size = max_size.min(LEAST_SIZE);
+            reserve_beyond_end(&file, size).map_err(|_| failed(&cause))?;
+        }
+    } else {
+        // What is mapped has to be reserved to its end, whoever made the file.
+        reserve(&file, size).map_err(|cause| failed(&cause))?;
+    }
+    let options = Options { map_size: size as usize, max_readers: MAX_READERS, volatile: true };
+    let env = Env::open(&path, options).map_err(|code| {
+        let kind = if code.is_damage() { ErrorKind::Damaged } else { Error::io("", &code.to_io()).kind() };
+        Error::new(kind, format!("cannot open the buffer {}: {}", path.display(), code.to_io()))
+    })?;
+    let (map, used) = env.extent();
+    if used > map || map != size {
+        return Err(Error::new(ErrorKind::Damaged, format!("the buffer {} was cut short", path.display())));
+    }
+    Ok(Live { env, file, directory: directory.to_owned(), max_size, why_on_disk: None })
+}
+
+/// Reserves room without making the file longer.
+fn reserve_beyond_end(file: &File, size: u64) -> io::Result<()> {
+    // SAFETY: the descriptor is open.
+    if unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, size as libc::off_t) } == 0 {
+        return Ok(());
+    }
+    Err(io::Error::last_os_error())
+}
+
+impl Live {
+    /// Whether the file was deleted behind our back, as logind does when a user logs out (RemoveIPC).
+    pub fn is_unlinked(&self) -> bool {
+        self.file.metadata().is_ok_and(|file| file.nlink() == 0)
+    }
+
+    /// Takes over the size another process gave the file, or makes it larger. `false`: it cannot grow any more.
+    /// Runs under the open-lock.
+    pub fn grow(&mut self) -> Result<bool> {
+        let failed = |cause: &io::Error| Error::io("cannot enlarge the session buffer", cause);
+        let (map, _) = self.env.extent();
+        let mut size = self.file.metadata().map_err(|cause| failed(&cause))?.len();
+        if size <= map {
+            if size >= self.max_size {
+                return Ok(false);
+            }
+            size = (size * 2).min(self.max_size);
+            match reserve(&self.file, size) {
+                Ok(()) => {}
+                // A full /dev/shm: then the buffer is as large as it gets.
+                Err(cause) if cause.raw_os_error() == Some(libc::ENOSPC) => return Ok(false),
+                Err(cause) => return Err(failed(&cause)),
+            }
+        }
+        self.env.resize(size as usize).map_err(|code| failed(&code.to_io()))?;
+        Ok(true)
+    }
+}

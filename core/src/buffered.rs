@@ -1,0 +1,300 @@
+//! The buffer in front of a store: a store itself.
+//!
+//! A change goes into the buffer first, marked as unflushed, and is acknowledged when it is there: killing processes
+//! loses nothing of it. The flusher brings it to the store, many sessions in one transaction, and only who holds the
+//! machine-wide flusher lock writes to the store at all, so an old write never lands after a newer one. Writing
+//! through is the same path, except that the request flushes before it ends; requests that end together share a flush.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::buffer::{Buffer, Lookup, Put, Unflushed, Value};
+use crate::config::WriteMode;
+use crate::entry::Stamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lock::{HostLocks, LockKind, LockName};
+use crate::notices::Notices;
+use crate::record::{Expiry, Record, SessionId, Version, now};
+use crate::shared::{Counter, Shared};
+use crate::store::{Access, Batch, Begun, Change, Committed, Found, Lease, Store, Sweep, Swept};
+
+/// Sessions brought to the store in one transaction.
+const BATCH: usize = 2048;
+/// Their bytes.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// What the owner of a buffered store gives it.
+pub struct Parts<S> {
+    /// The buffer.
+    pub buffer: Buffer,
+    /// The store behind it.
+    pub store: S,
+    /// When changes reach the store.
+    pub write: WriteMode,
+    /// How long a request waits for room in the buffer, or for its flush.
+    pub limit: Duration,
+    /// Locks of its own: the flusher tells by them whether a session is in use.
+    pub locks: HostLocks,
+    /// Counters.
+    pub shared: Arc<Shared>,
+    /// Where troubles are noted that cost speed only.
+    pub notices: Arc<Notices>,
+}
+
+/// A store with a buffer in front.
+pub struct Buffered<S> {
+    buffer: Buffer,
+    store: S,
+    write: WriteMode,
+    limit: Duration,
+    /// Held while flushing; the lock file in it excludes other processes, the mutex other threads of this one.
+    flushing: Mutex<HostLocks>,
+    shared: Arc<Shared>,
+    notices: Arc<Notices>,
+}
+
+impl<S: Batch + Sweep> Buffered<S> {
+    /// Puts a buffer in front of a store.
+    pub fn new(parts: Parts<S>) -> Buffered<S> {
+        let Parts { buffer, store, write, limit, locks, shared, notices } = parts;
+        Buffered { buffer, store, write, limit, flushing: Mutex::new(locks), shared, notices }
+    }
+
+    /// The buffer.
+    pub fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
+
+    /// The store behind the buffer.
+    pub fn behind(&self) -> &S {
+        &self.store
+    }
+
+    /// Brings everything that was unflushed when this began to the store. Returns `false` when somebody else is
+    /// flushing and does not finish within `limit`.
+    pub fn flush(&self, limit: Duration) -> Result<bool> {
+        self.as_flusher(limit, |locks| self.flush_all(locks)).map(|flushed| flushed.is_some())
+    }
+
+    /// Removes expired sessions, `slice` in one transaction, and calls `pause` between slices, which ends it by
+    /// saying no. Returns how many; `None` when somebody else is flushing and does not finish within `limit`.
+    pub fn collect(&self, slice: usize, limit: Duration, pause: &dyn Fn() -> bool) -> Result<Option<u64>> {
+        let (mut collected, mut kept) = (0, 0);
+        self.shared.add(Counter::GcRuns, 1);
+        loop {
+            let swept = self.as_flusher(limit, |locks| {
+                let now = now();
+                let swept = self.store.sweep(now, slice, kept, &mut |id| {
+                    // Whoever holds the session now may be about to prolong it.
+                    let name = LockName::session(id);
+                    if !locks.try_lock(name, LockKind::Exclusive).unwrap_or(false) {
+                        return false;
+                    }
+                    let may = self.buffer.collect(id, now).unwrap_or(false);
+                    locks.unlock(name);
+                    may
+                })?;
+                self.shared.add(Counter::GcCollected, swept.collected);
+                Ok(swept)
+            })?;
+            let Some(Swept { collected: some, kept: stay, more }) = swept else { return Ok(None) };
+            collected += some;
+            kept += stay as usize;
+            if !more || !pause() {
+                return Ok(Some(collected));
+            }
+        }
+    }
+
+    /// Runs `work` as the machine's only flusher; `None` if that cannot be had within `limit`.
+    fn as_flusher<T>(&self, limit: Duration, work: impl FnOnce(&HostLocks) -> Result<T>) -> Result<Option<T>> {
+        let begun = Instant::now();
+        let Some(locks) = self.flushing.try_lock_for(limit) else { return Ok(None) };
+        let left = limit.saturating_sub(begun.elapsed());
+        if locks.lock(LockName::FLUSHER, LockKind::Exclusive, left)?.is_none() {
+            return Ok(None);
+        }
+        let done = work(&locks);
+        locks.unlock(LockName::FLUSHER);
+        done.map(Some)
+    }
+
+    fn flush_all(&self, locks: &HostLocks) -> Result<()> {
+        let mut after: Option<Box<[u8]>> = None;
+        loop {
+            let some = self.buffer.unflushed(after.as_deref(), BATCH, BATCH_BYTES)?;
+            let Some(last) = some.last() else { return Ok(()) };
+            self.flush_batch(locks, &some).inspect_err(|_| self.shared.add(Counter::FlushErrors, 1))?;
+            self.shared.add(Counter::FlushRuns, 1);
+            self.shared.add(Counter::FlushedSessions, some.len() as u64);
+            after = Some(last.id.clone());
+        }
+    }
+
+    fn flush_batch(&self, locks: &HostLocks, batch: &[Unflushed]) -> Result<()> {
+        self.store.apply(
+            &mut batch
+                .iter()
+                .filter_map(|Unflushed { id, entry }| Some((SessionId::parse(id).ok()?, entry.as_deref()?))),
+        )?;
+        // A tombstone stays until no request is left that began before the destroy: such a one holds the session's
+        // lock, alone or shared.
+        self.buffer.settle(batch, &mut |id| {
+            let Ok(id) = SessionId::parse(id) else { return true };
+            let name = LockName::session(id);
+            let free = locks.try_lock(name, LockKind::Exclusive).unwrap_or(false);
+            if free {
+                locks.unlock(name);
+            }
+            free
+        })
+    }
+
+    /// Puts a value the store lacks into the buffer. `None`: it does not fit in there at all.
+    fn put(&self, id: SessionId<'_>, value: Value<'_>, allowed: &dyn Fn(Option<Stamp>) -> bool) -> Result<Option<bool>> {
+        if let Value::Session(record) = value {
+            if record.payload.len() > self.buffer.largest_entry() {
+                return Ok(None);
+            }
+        }
+        let begun = Instant::now();
+        loop {
+            match self.buffer.put(id, value, true, allowed)? {
+                Put::Done => break,
+                Put::Refused => return Ok(Some(false)),
+                // Writers outrun the disk: they wait for the flusher, or are it.
+                Put::Full => {
+                    let left = self.limit.saturating_sub(begun.elapsed());
+                    if !self.flush(left)? || left.is_zero() {
+                        return Err(Error::new(
+                            ErrorKind::Full,
+                            "the session buffer is full and the store does not take sessions fast enough; \
+                             raise rustdb.buffer_size, or see what slows the disk",
+                        ));
+                    }
+                }
+            }
+        }
+        if self.write == WriteMode::Through {
+            self.flush_through(id)?;
+        }
+        Ok(Some(true))
+    }
+
+    /// Waits until the store has what the buffer has under `id`.
+    fn flush_through(&self, id: SessionId<'_>) -> Result<()> {
+        let flushed = self.as_flusher(self.limit, |locks| {
+            // The flush that ended just now may have taken it along.
+            if self.buffer.is_unflushed(id)? { self.flush_all(locks) } else { Ok(()) }
+        });
+        // Even on failure it is safe in the buffer, and the background thread tries again.
+        flushed?.ok_or_else(too_slow)
+    }
+
+    /// Writes past the buffer what is too large for it.
+    fn write_around(&self, id: SessionId<'_>, record: &Record<'_>, lease: Lease) -> Result<Committed> {
+        let written = self.as_flusher(self.limit, |_| {
+            if let Lookup::Tombstone = self.buffer.read(id)? {
+                if lease.existed {
+                    return Ok(Committed::Ended);
+                }
+            }
+            let committed = self.store.commit(id, Change::Write(record), lease)?;
+            // After the store, and as the flusher: what the buffer had is older and must not be flushed any more.
+            self.buffer.remove(id)?;
+            Ok(committed)
+        })?;
+        written.ok_or_else(too_slow)
+    }
+
+    fn touch(&self, id: SessionId<'_>, expires: Expiry, lease: Lease) -> Result<Committed> {
+        let record = match self.buffer.read(id)? {
+            Lookup::Session(record) => record,
+            Lookup::Tombstone => return Ok(Committed::Ended),
+            Lookup::Miss => match self.store.begin(id, Access::ReadOnly, None)?.found {
+                Found::Record(record) => record,
+                _ => return Ok(Committed::Gone),
+            },
+        };
+        self.commit(id, Change::Write(&Record { expires, ..record }), lease)
+    }
+
+    /// Keeps in the buffer what the store has.
+    fn fill(&self, id: SessionId<'_>) -> Result<()> {
+        let Found::Record(record) = self.store.begin(id, Access::ReadOnly, None)?.found else { return Ok(()) };
+        if record.payload.len() <= self.buffer.largest_entry() {
+            self.buffer.put(id, Value::Session(&record), false, &|there| there.is_none())?;
+        }
+        Ok(())
+    }
+}
+
+fn too_slow() -> Error {
+    Error::new(ErrorKind::Full, "the session store did not take the session in time; see what slows the disk")
+}
+
+impl<S: Batch + Sweep> Store for Buffered<S> {
+    fn begin(&self, id: SessionId<'_>, access: Access, known: Option<Version>) -> Result<Begun> {
+        if access == Access::Fresh {
+            return Ok(Begun { found: Found::Missing, lease: Lease { fresh: true, ..Lease::default() } });
+        }
+        let lookup = self.buffer.read(id).unwrap_or_else(|error| {
+            // Without the buffer it is slower, not wrong: what was unflushed stays in it.
+            self.notices.note(error);
+            Lookup::Miss
+        });
+        match lookup {
+            Lookup::Session(record) if !record.expires.is_past(now()) => {
+                let lease = Lease { existed: true, ..Lease::default() };
+                let found =
+                    if known == Some(record.version) { Found::Current(record.expires) } else { Found::Record(record) };
+                Ok(Begun { found, lease })
+            }
+            Lookup::Session(_) | Lookup::Tombstone => Ok(Begun { found: Found::Missing, lease: Lease::default() }),
+            Lookup::Miss => {
+                let mut begun = self.store.begin(id, access, known)?;
+                begun.lease.unbuffered = begun.found != Found::Missing;
+                Ok(begun)
+            }
+        }
+    }
+
+    fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
+        match change {
+            Change::None => {
+                if lease.unbuffered {
+                    if let Err(error) = self.fill(id) {
+                        self.notices.note(error);
+                    }
+                }
+                Ok(Committed::Done)
+            }
+            Change::Touch(expires) => self.touch(id, expires, lease),
+            Change::Destroy => {
+                self.put(id, Value::Tombstone, &|_| true)?;
+                Ok(Committed::Done)
+            }
+            Change::Write(record) => {
+                let now = now();
+                if lease.fresh {
+                    if let Found::Record(_) | Found::Current(_) = self.store.begin(id, Access::ReadOnly, None)?.found {
+                        return Ok(Committed::Collision);
+                    }
+                }
+                let allowed = |there: Option<Stamp>| match there {
+                    Some(there) if there.is_tombstone() => !lease.existed,
+                    Some(there) => !lease.fresh || there.expires().is_past(now),
+                    None => true,
+                };
+                Ok(match self.put(id, Value::Session(record), &allowed)? {
+                    None => self.write_around(id, record, lease)?,
+                    Some(true) => Committed::Done,
+                    Some(false) if lease.fresh => Committed::Collision,
+                    Some(false) => Committed::Ended,
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The settings, from the text of php.ini to types, once.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Every setting as php.ini has it, without the prefix `rustdb.`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Raw {
+    /// Values in the order of [`ENTRIES`].
+    pub values: Vec<String>,
+    /// `session.save_path`, which names the store where `rustdb.store` is empty.
+    pub save_path: String,
+}
+
+/// Name and default of every setting. The skin registers them with PHP in this order.
+pub const ENTRIES: [(&str, &str); 10] = [
+    ("store", ""),
+    ("lock", "exclusive"),
+    ("lock_wait", "30"),
+    ("buffer_size", "64M"),
+    ("write", "auto"),
+    ("flush_interval", "1"),
+    ("touch_interval", "60"),
+    ("lifetime", "0"),
+    ("gc_probability", "1"),
+    ("gc_divisor", "1000"),
+];
+
+/// Where sessions are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// Embedded, in the default directory for this `session.save_path`.
+    Default {
+        /// What PHP was told.
+        save_path: String,
+    },
+    /// Embedded, in this directory.
+    Embedded(PathBuf),
+}
+
+/// Whether requests of one session wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockMode {
+    /// They do.
+    Exclusive,
+    /// They run side by side, and the last one to write wins.
+    None,
+}
+
+/// When a change reaches the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteMode {
+    /// Before the request ends.
+    Through,
+    /// Within the flush interval; before the request ends it is in the buffer.
+    Behind,
+}
+
+/// The settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `rustdb.store`
+    pub store: StoreUrl,
+    /// `rustdb.lock`
+    pub lock: LockMode,
+    /// `rustdb.lock_wait`
+    pub lock_wait: Duration,
+    /// `rustdb.buffer_size` in bytes; 0 for no buffer
+    pub buffer_size: u64,
+    /// `rustdb.write`
+    pub write: WriteMode,
+    /// `rustdb.flush_interval`
+    pub flush_interval: Duration,
+    /// `rustdb.touch_interval` in seconds
+    pub touch_interval: u64,
+    /// `rustdb.lifetime` in seconds; `None` uses what PHP passes
+    pub lifetime: Option<u64>,
+    /// `rustdb.gc_probability`
+    pub gc_probability: u32,
+    /// `rustdb.gc_divisor`
+    pub gc_divisor: u32,
+}
+
+/// The smallest buffer that is of use.
+const SMALLEST_BUFFER: u64 = 1 << 20;
+/// 64 GiB: more than a machine gives to sessions in memory, so rather a slip of the pen.
+const LARGEST_BUFFER: u64 = 1 << 36;
+
+impl Default for Settings {
+    fn default() -> Self {
+        let values = ENTRIES.iter().map(|(_, value)| (*value).to_owned()).collect();
+        Settings::parse(&Raw { values, save_path: String::new() }).expect("the defaults are allowed values")
+    }
+}
+
+impl Settings {
+    /// Reads all settings.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for the first value that is not allowed, naming the entry, the value and what is allowed.
+    pub fn parse(raw: &Raw) -> Result<Settings> {
+        let value = |name: &str| {
+            let place = ENTRIES.iter().position(|(entry, _)| *entry == name);
+            place.and_then(|place| raw.values.get(place)).map_or("", |value| value.trim())
+        };
+        Ok(Settings {
+            store: store(value("store"), &raw.save_path)?,
+            lock: match value("lock") {
+                "exclusive" => LockMode::Exclusive,
+                "none" => LockMode::None,
+                other => return Err(wrong("lock", other, "\"exclusive\" or \"none\"")),
+            },
+            lock_wait: seconds("lock_wait", value("lock_wait"), 0.0, 3600.0)?,
+            buffer_size: match bytes(value("buffer_size")) {
+                Some(0) => 0,
+                Some(size) if (SMALLEST_BUFFER..=LARGEST_BUFFER).contains(&size) => size,
+                _ => return Err(wrong("buffer_size", value("buffer_size"), "0 (no buffer) or 1M to 64G")),
+            },
+            write: match value("write") {
+                "auto" | "behind" => WriteMode::Behind,
+                "through" => WriteMode::Through,
+                other => return Err(wrong("write", other, "\"auto\", \"through\" or \"behind\"")),
+            },
+            flush_interval: seconds("flush_interval", value("flush_interval"), 0.01, 3600.0)?,
+            touch_interval: whole("touch_interval", value("touch_interval"), 0, 86_400)?,
+            lifetime: match whole("lifetime", value("lifetime"), 0, crate::record::MAX_LIFETIME)? {
+                0 => None,
+                lifetime => Some(lifetime),
+            },
+            gc_probability: whole("gc_probability", value("gc_probability"), 0, 1_000_000_000)? as u32,
+            gc_divisor: whole("gc_divisor", value("gc_divisor"), 1, 1_000_000_000)? as u32,
+        })
+    }
+}
+
+fn wrong(name: &str, value: &str, allowed: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("rustdb.{name} = \"{value}\" is not allowed; it takes {allowed}"))
+}
+
+fn store(url: &str, save_path: &str) -> Result<StoreUrl> {
+    if url.is_empty() {
+        // Sites that come from phpredis are used to naming the store in session.save_path.
+        return match save_path.starts_with("embedded://") {
+            true => embedded(save_path).map_err(|_| not_a_store("session.save_path", save_path)),
+            false => Ok(StoreUrl::Default { save_path: save_path.to_owned() }),
+        };
+    }
+    embedded(url).map_err(|_| not_a_store("rustdb.store", &redacted(url)))
+}
+
+fn not_a_store(entry: &str, url: &str) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        format!(
+            "{entry} = \"{url}\" is not a store; it takes \"\" (an embedded store in the default directory) or \
+             \"embedded:///DIRECTORY\" with an absolute path; % starts two hexadecimal digits"
+        ),
+    )
+}
+
+fn embedded(url: &str) -> std::result::Result<StoreUrl, ()> {
+    let path = url.strip_prefix("embedded://").ok_or(())?;
+    let decoded = percent_decode(path).ok_or(())?;
+    if !decoded.starts_with('/') || decoded.contains('\0') || path.contains(['?', '#']) {
+        return Err(());
+    }
+    // One spelling for one directory: the buffer is named by it.
+    let mut clean = PathBuf::new();
+    for component in std::path::Path::new(&decoded).components() {
+        match component {
+            std::path::Component::ParentDir => return Err(()),
+            other => clean.push(other),
+        }
+    }
+    if clean == std::path::Path::new("/") {
+        return Err(());
+    }
+    Ok(StoreUrl::Embedded(clean))
+}
+
+/// A URL without what stands before its last `@`: that may be a password.
+pub fn redacted(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
+        (None, Some(at)) => format!("***{}", &url[at..]),
+        _ => url.to_owned(),
+    }
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let high = (rest.next()? as char).to_digit(16)?;
+        let low = (rest.next()? as char).to_digit(16)?;
+        bytes.push((high * 16 + low) as u8);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    let (digits, unit) = match text.as_bytes().last()? {
+        b'k' | b'K' => (&text[..text.len() - 1], 1 << 10),
+        b'm' | b'M' => (&text[..text.len() - 1], 1 << 20),
+        b'g' | b'G' => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
+    };
+    digits_only(digits)?.checked_mul(unit)
+}
+
+/// A number in plain decimal digits; what `parse` takes besides, such as a sign, is no number in php.ini.
+fn digits_only(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+fn whole(name: &str, text: &str, least: u64, most: u64) -> Result<u64> {
+    match digits_only(text) {
+        Some(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(wrong(name, text, &format!("a whole number from {least} to {most}"))),
+    }
+}
+
+fn seconds(name: &str, text: &str, least: f64, most: f64) -> Result<Duration> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    match text.parse::<f64>() {
+        Ok(number) if plain && number >= least && number <= most => Ok(Duration::from_secs_f64(number)),
+        _ => Err(wrong(name, text, &format!("seconds, from {least} to {most}"))),
+    }
+}

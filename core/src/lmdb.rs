@@ -1,0 +1,393 @@
+//! A thin safe cover over LMDB, for the buffer and the embedded store.
+//!
+//! The crate heed covers LMDB too, but keeps a list, for the whole process, of the paths that are open, and refuses to open
+//! one twice. Two things here need just that: a child opens the files of its parent anew after a fork (the
+//! inherited environment must not be touched), and a buffer that was unlinked is opened again under its old path
+//! while threads still read the old one. heed also begins every read from nothing, where a parked reader is renewed
+//! in a third of the time. So this module stands on the same C library, through the same bindings.
+
+use std::ffi::{CStr, CString};
+use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::ptr::{self, NonNull};
+
+use lmdb_master_sys as ffi;
+use parking_lot::Mutex;
+
+/// An error code of LMDB or of the operating system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code(pub i32);
+
+impl Code {
+    /// The map has no free page left.
+    pub const MAP_FULL: Code = Code(ffi::MDB_MAP_FULL);
+    /// Another process made the map larger.
+    pub const MAP_RESIZED: Code = Code(ffi::MDB_MAP_RESIZED);
+    /// Every reader slot is taken.
+    pub const READERS_FULL: Code = Code(ffi::MDB_READERS_FULL);
+    /// A transaction has changed more pages than it may.
+    pub const TXN_FULL: Code = Code(ffi::MDB_TXN_FULL);
+    /// `put_new` found the key.
+    pub const KEY_EXISTS: Code = Code(ffi::MDB_KEYEXIST);
+    const NOT_FOUND: Code = Code(ffi::MDB_NOTFOUND);
+
+    /// Whether the file is not a healthy LMDB file of the right version.
+    pub fn is_damage(self) -> bool {
+        matches!(
+            self.0,
+            ffi::MDB_CORRUPTED | ffi::MDB_PAGE_NOTFOUND | ffi::MDB_PANIC | ffi::MDB_INVALID | ffi::MDB_VERSION_MISMATCH
+        )
+    }
+
+    /// The code as an error of the operating system, for its errno and its text.
+    pub fn to_io(self) -> std::io::Error {
+        if self.0 > 0 {
+            return std::io::Error::from_raw_os_error(self.0);
+        }
+        // SAFETY: mdb_strerror returns a static string for LMDB's own codes.
+        let text = unsafe { CStr::from_ptr(ffi::mdb_strerror(self.0)) };
+        std::io::Error::other(text.to_string_lossy().into_owned())
+    }
+}
+
+/// The result of a call of LMDB.
+pub type Result<T> = std::result::Result<T, Code>;
+
+fn check(code: i32) -> Result<()> {
+    if code == 0 { Ok(()) } else { Err(Code(code)) }
+}
+
+/// How an environment is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The size of the map in bytes, a multiple of the page size.
+    pub map_size: usize,
+    /// How many readers, over all processes, may be active at once.
+    pub max_readers: u32,
+    /// Written through the map and never synced: for a file that does not have to survive the machine.
+    pub volatile: bool,
+}
+
+/// An open environment with one unnamed database.
+#[derive(Debug)]
+pub struct Env {
+    ptr: NonNull<ffi::MDB_env>,
+    dbi: ffi::MDB_dbi,
+    /// Readers that wait for their next use: renewing one takes neither a lock nor memory.
+    parked: Mutex<Vec<Parked>>,
+}
+
+#[derive(Debug)]
+struct Parked(NonNull<ffi::MDB_txn>);
+
+// SAFETY: LMDB environments may be used by any thread; with MDB_NOTLS a reader may move between threads as long as
+// one uses it at a time, which taking it out of `parked` ensures.
+unsafe impl Send for Env {}
+// SAFETY: as above.
+unsafe impl Sync for Env {}
+// SAFETY: as above.
+unsafe impl Send for Parked {}
+
+impl Env {
+    /// Opens the file `path`, with its lock file `path` + `-lock`, and makes both if need be.
+    pub fn open(path: &Path, options: Options) -> Result<Env> {
+        let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Code(libc::EINVAL))?;
+        let mut flags = ffi::MDB_NOSUBDIR | ffi::MDB_NOTLS | ffi::MDB_NORDAHEAD;
+        if options.volatile {
+            flags |= ffi::MDB_WRITEMAP | ffi::MDB_NOSYNC | ffi::MDB_NOMEMINIT;
+        }
+        let mut env = ptr::null_mut();
+        // SAFETY: `env` is a valid out pointer; on any failure after this call the environment is closed again,
+        // which LMDB asks for even when mdb_env_open failed.
+        unsafe {
+            check(ffi::mdb_env_create(&mut env))?;
+            let opened = check(ffi::mdb_env_set_mapsize(env, options.map_size))
+                .and_then(|()| check(ffi::mdb_env_set_maxreaders(env, options.max_readers)))
+                .and_then(|()| check(ffi::mdb_env_open(env, path.as_ptr(), flags, 0o600)))
+                .and_then(|()| open_main_database(env));
+            match opened {
+                Ok(dbi) => Ok(Env {
+                    ptr: NonNull::new_unchecked(env),
+                    dbi,
+                    parked: Mutex::new(Vec::new()),
+                }),
+                Err(code) => {
+                    ffi::mdb_env_close(env);
+                    Err(code)
+                }
+            }
+        }
+    }
+
+    /// Begins a read. It sees one moment of the database and must end within the call that began it.
+    pub fn read(&self) -> Result<Read<'_>> {
+        let parked = self.parked.lock().pop();
+        if let Some(Parked(txn)) = parked {
+            // SAFETY: a parked transaction was reset and is used by nobody else.
+            match check(unsafe { ffi::mdb_txn_renew(txn.as_ptr()) }) {
+                Ok(()) => return Ok(Read { env: self, txn }),
+                Err(code) => {
+                    // SAFETY: as above; after the abort it is gone.
+                    unsafe { ffi::mdb_txn_abort(txn.as_ptr()) };
+                    return Err(code);
+                }
+            }
+        }
+        let txn = self.begin(ffi::MDB_RDONLY)?;
+        Ok(Read { env: self, txn })
+    }
+
+    /// Begins a write; waits for the writer of any other process. It must end on this thread.
+    pub fn write(&self) -> Result<Write<'_>> {
+        let txn = self.begin(0)?;
+        Ok(Write { env: self, txn: Some(txn) })
+    }
+
+    fn begin(&self, flags: u32) -> Result<NonNull<ffi::MDB_txn>> {
+        let mut txn = ptr::null_mut();
+        // SAFETY: the environment is open for as long as `self` lives.
+        check(unsafe { ffi::mdb_txn_begin(self.ptr.as_ptr(), ptr::null_mut(), flags, &mut txn) })?;
+        // SAFETY: LMDB sets it on success.
+        Ok(unsafe { NonNull::new_unchecked(txn) })
+    }
+
+    /// The descriptor of the data file, for fstat.
+    pub fn fd(&self) -> i32 {
+        let mut fd = -1;
+        // SAFETY: the environment is open.
+        unsafe { ffi::mdb_env_get_fd(self.ptr.as_ptr(), &mut fd) };
+        fd
+    }
+
+    /// The size of this process's map, and how many bytes of the file are in use.
+    pub fn extent(&self) -> (u64, u64) {
+        // SAFETY: zeroed MDB_envinfo and MDB_stat are valid, and the environment is open.
+        unsafe {
+            let mut info: ffi::MDB_envinfo = std::mem::zeroed();
+            let mut stat: ffi::MDB_stat = std::mem::zeroed();
+            ffi::mdb_env_info(self.ptr.as_ptr(), &mut info);
+            ffi::mdb_env_stat(self.ptr.as_ptr(), &mut stat);
+            (info.me_mapsize as u64, (info.me_last_pgno as u64 + 1) * u64::from(stat.ms_psize))
+        }
+    }
+
+    /// Changes the size of this process's map. `&mut` is what LMDB needs: no transaction of this process is active.
+    pub fn resize(&mut self, size: usize) -> Result<()> {
+        // SAFETY: parked readers are reset and hold no pointer into the map; there is no other transaction.
+        check(unsafe { ffi::mdb_env_set_mapsize(self.ptr.as_ptr(), size) })
+    }
+
+    /// Frees the reader slots of processes that died; returns how many.
+    pub fn clear_dead_readers(&self) -> Result<u32> {
+        let mut dead = 0;
+        // SAFETY: the environment is open.
+        check(unsafe { ffi::mdb_reader_check(self.ptr.as_ptr(), &mut dead) })?;
+        Ok(dead as u32)
+    }
+}
+
+impl Drop for Env {
+    fn drop(&mut self) {
+        for Parked(txn) in self.parked.get_mut().drain(..) {
+            // SAFETY: parked transactions are used by nobody.
+            unsafe { ffi::mdb_txn_abort(txn.as_ptr()) };
+        }
+        // SAFETY: transactions borrow the environment, so none is left.
+        unsafe { ffi::mdb_env_close(self.ptr.as_ptr()) };
+    }
+}
+
+/// # Safety
+/// `env` is open and has no write transaction on this thread.
+unsafe fn open_main_database(env: *mut ffi::MDB_env) -> Result<ffi::MDB_dbi> {
+    let mut txn = ptr::null_mut();
+    let mut dbi = 0;
+    // SAFETY: the caller's promise; the transaction ends before this returns.
+    unsafe {
+        check(ffi::mdb_txn_begin(env, ptr::null_mut(), ffi::MDB_RDONLY, &mut txn))?;
+        let opened = check(ffi::mdb_dbi_open(txn, ptr::null(), 0, &mut dbi));
+        ffi::mdb_txn_abort(txn);
+        opened?;
+    }
+    Ok(dbi)
+}
+
+fn val(bytes: &[u8]) -> ffi::MDB_val {
+    ffi::MDB_val { mv_size: bytes.len(), mv_data: bytes.as_ptr() as *mut _ }
+}
+
+/// # Safety
+/// `val` was set by LMDB and `'a` does not outlive the transaction.
+unsafe fn bytes<'a>(val: &ffi::MDB_val) -> &'a [u8] {
+    if val.mv_size == 0 {
+        return &[];
+    }
+    // SAFETY: the caller's promise.
+    unsafe { std::slice::from_raw_parts(val.mv_data.cast(), val.mv_size) }
+}
+
+/// Reading, in either kind of transaction.
+pub trait Reader {
+    #[doc(hidden)]
+    fn raw(&self) -> (NonNull<ffi::MDB_txn>, ffi::MDB_dbi);
+
+    /// The value of `key`.
+    fn get(&self, key: &[u8]) -> Result<Option<&[u8]>> {
+        let (txn, dbi) = self.raw();
+        let (mut key, mut value) = (val(key), val(&[]));
+        // SAFETY: the transaction is active, and LMDB does not write through the key. The value lives in the map
+        // until the transaction ends or writes, and both need the borrow of `self` to be over.
+        match check(unsafe { ffi::mdb_get(txn.as_ptr(), dbi, &mut key, &mut value) }) {
+            Ok(()) => Ok(Some(unsafe { bytes(&value) })),
+            Err(Code::NOT_FOUND) => Ok(None),
+            Err(code) => Err(code),
+        }
+    }
+
+    /// Calls `visit` with each key and value from `from` on, in order, until it breaks or the end is reached.
+    fn scan(&self, from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>) -> Result<()> {
+        let (txn, dbi) = self.raw();
+        let mut cursor = ptr::null_mut();
+        // SAFETY: the transaction is active for the whole call and nothing writes meanwhile; the cursor is closed
+        // before the call returns, and `visit` cannot keep what it is shown.
+        unsafe {
+            check(ffi::mdb_cursor_open(txn.as_ptr(), dbi, &mut cursor))?;
+            let close = CloseCursor(cursor);
+            let (mut key, mut value) = (val(from), val(&[]));
+            let mut step = ffi::MDB_SET_RANGE;
+            loop {
+                match check(ffi::mdb_cursor_get(close.0, &mut key, &mut value, step)) {
+                    Ok(()) => {}
+                    Err(Code::NOT_FOUND) => return Ok(()),
+                    Err(code) => return Err(code),
+                }
+                if visit(bytes(&key), bytes(&value)).is_break() {
+                    return Ok(());
+                }
+                step = ffi::MDB_NEXT;
+            }
+        }
+    }
+
+    /// How many keys there are, and how many pages hold them.
+    fn usage(&self) -> Usage {
+        let (txn, dbi) = self.raw();
+        // SAFETY: a zeroed MDB_stat is valid, and the transaction is active.
+        unsafe {
+            let mut stat: ffi::MDB_stat = std::mem::zeroed();
+            ffi::mdb_stat(txn.as_ptr(), dbi, &mut stat);
+            Usage {
+                keys: stat.ms_entries as u64,
+                bytes: (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) as u64
+                    * u64::from(stat.ms_psize),
+            }
+        }
+    }
+}
+
+/// What the database holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Usage {
+    /// Keys.
+    pub keys: u64,
+    /// Bytes of the pages that hold them.
+    pub bytes: u64,
+}
+
+struct CloseCursor(*mut ffi::MDB_cursor);
+
+impl Drop for CloseCursor {
+    fn drop(&mut self) {
+        // SAFETY: the cursor is open and its transaction still active.
+        unsafe { ffi::mdb_cursor_close(self.0) };
+    }
+}
+
+/// A read transaction. Dropping it parks the reader for the next use.
+#[derive(Debug)]
+pub struct Read<'e> {
+    env: &'e Env,
+    txn: NonNull<ffi::MDB_txn>,
+}
+
+impl Reader for Read<'_> {
+    fn raw(&self) -> (NonNull<ffi::MDB_txn>, ffi::MDB_dbi) {
+        (self.txn, self.env.dbi)
+    }
+}
+
+impl Drop for Read<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the transaction is active; afterwards it is only kept for renewal.
+        unsafe { ffi::mdb_txn_reset(self.txn.as_ptr()) };
+        self.env.parked.lock().push(Parked(self.txn));
+    }
+}
+
+/// A write transaction. Dropping it without [`Write::commit`] undoes it.
+#[derive(Debug)]
+pub struct Write<'e> {
+    env: &'e Env,
+    txn: Option<NonNull<ffi::MDB_txn>>,
+}
+
+impl Reader for Write<'_> {
+    fn raw(&self) -> (NonNull<ffi::MDB_txn>, ffi::MDB_dbi) {
+        (self.txn.expect("active until commit takes it"), self.env.dbi)
+    }
+}
+
+impl Write<'_> {
+    /// Sets `key` to a value of `len` bytes that `fill` writes in place.
+    pub fn put(&mut self, key: &[u8], len: usize, fill: impl FnOnce(&mut [u8])) -> Result<()> {
+        let (txn, dbi) = self.raw();
+        let (mut key, mut value) = (val(key), ffi::MDB_val { mv_size: len, mv_data: ptr::null_mut() });
+        // SAFETY: the transaction is active; MDB_RESERVE returns `len` writable bytes, valid until the next write,
+        // which the borrow of `self` holds back.
+        unsafe {
+            check(ffi::mdb_put(txn.as_ptr(), dbi, &mut key, &mut value, ffi::MDB_RESERVE))?;
+            fill(std::slice::from_raw_parts_mut(value.mv_data.cast(), len));
+        }
+        Ok(())
+    }
+
+    /// Adds `key` with an empty value; does nothing if it is there.
+    pub fn put_marker(&mut self, key: &[u8]) -> Result<()> {
+        let (txn, dbi) = self.raw();
+        let (mut key, mut value) = (val(key), val(&[]));
+        // SAFETY: the transaction is active and LMDB copies key and value.
+        match check(unsafe { ffi::mdb_put(txn.as_ptr(), dbi, &mut key, &mut value, ffi::MDB_NOOVERWRITE) }) {
+            Err(Code::KEY_EXISTS) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Removes `key`; returns whether it was there.
+    pub fn delete(&mut self, key: &[u8]) -> Result<bool> {
+        let (txn, dbi) = self.raw();
+        let mut key = val(key);
+        // SAFETY: the transaction is active.
+        match check(unsafe { ffi::mdb_del(txn.as_ptr(), dbi, &mut key, ptr::null_mut()) }) {
+            Ok(()) => Ok(true),
+            Err(Code::NOT_FOUND) => Ok(false),
+            Err(code) => Err(code),
+        }
+    }
+
+    /// Makes the changes visible to everybody and, unless the environment is volatile, durable.
+    pub fn commit(mut self) -> Result<()> {
+        let txn = self.txn.take().expect("active until commit takes it");
+        // SAFETY: the transaction is active and ends here.
+        check(unsafe { ffi::mdb_txn_commit(txn.as_ptr()) })
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        if let Some(txn) = self.txn.take() {
+            // SAFETY: the transaction is active and ends here.
+            unsafe { ffi::mdb_txn_abort(txn.as_ptr()) };
+        }
+    }
+}

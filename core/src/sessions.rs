@@ -1,0 +1,325 @@
+//! The path of a session through a request, in one place:
+//!
+//! 1. `begin`: the host lock, so that on this machine only one request has the session;
+//! 2. the store, which is a buffer in front of one: a hit costs no more than a look into shared memory;
+//! 3. the script runs;
+//! 4. `commit`: what changed, decided here, goes to the store; an unchanged session costs nothing most of the time;
+//! 5. `release`: the host lock goes, and the next request in line wakes.
+//!
+//! A [`Sessions`] belongs to one thread.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::RngExt;
+
+use crate::config::{LockMode, Settings};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+use crate::lock::{HostLocks, LockKind, LockName};
+use crate::process;
+use crate::record::{Expiry, Record, SessionId, Version, lifetime_of, now};
+use crate::shared::Counter;
+use crate::store::{Access, Change, Committed, Found, Lease};
+
+/// Sessions of one store, for one thread.
+pub struct Sessions {
+    host: Arc<Host>,
+    locks: HostLocks,
+    settings: Settings,
+}
+
+/// A session in use, between `begin` and `release`.
+#[derive(Debug)]
+pub struct Held {
+    id: Box<[u8]>,
+    access: Access,
+    lock: Option<LockName>,
+    lease: Lease,
+    /// What the store has: version and expiry.
+    known: Option<(Version, Expiry)>,
+    /// What was read; taken by the first who asks.
+    payload: Option<Vec<u8>>,
+    /// Whether `commit` was called.
+    committed: bool,
+    generation: u32,
+    /// For the operator.
+    pub report: Report,
+}
+
+/// How a session fared in one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Report {
+    /// Where it was found.
+    pub source: Source,
+    /// How long it waited for other requests of the same session.
+    pub lock_wait: Duration,
+    /// How long reading took, without that wait.
+    pub read: Duration,
+    /// What was written.
+    pub written: Written,
+    /// How long writing took.
+    pub write: Duration,
+}
+
+/// Where a session was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// In the buffer.
+    Buffer,
+    /// In the store.
+    Store,
+    /// Nowhere.
+    New,
+}
+
+/// What was written of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// Nothing: it was unchanged and not to expire soon.
+    None,
+    /// Its expiry.
+    Touch,
+    /// All of it.
+    Write,
+    /// Its end.
+    Destroy,
+}
+
+/// What a request wants of its session at the end.
+#[derive(Debug, Clone, Copy)]
+pub enum Intent<'a> {
+    /// It is as it was; here is the payload, should the store have lost it.
+    Unchanged(&'a [u8]),
+    /// It has this payload now.
+    Write(&'a [u8]),
+    /// It ends.
+    Destroy,
+}
+
+impl Held {
+    /// The id.
+    pub fn id(&self) -> &[u8] {
+        &self.id
+    }
+
+    /// Whether the session exists.
+    pub fn exists(&self) -> bool {
+        self.known.is_some()
+    }
+
+    /// How it was asked for.
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// The payload that was read, once; empty for a session that does not exist.
+    pub fn take_payload(&mut self) -> Option<Vec<u8>> {
+        self.payload.take()
+    }
+}
+
+impl Sessions {
+    /// The sessions that these settings mean.
+    pub fn open(settings: &Settings) -> Result<Sessions> {
+        let host = Host::open(settings)?;
+        let locks = HostLocks::open(host.directory(), Arc::clone(host.shared()))?;
+        Ok(Sessions { host, locks, settings: settings.clone() })
+    }
+
+    /// The store.
+    pub fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Locks and reads a session. With [`Access::ExclusiveIfExists`] a missing one is neither locked nor held:
+    /// `Ok(None)`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LockTimeout`] if others held it for longer than `rustdb.lock_wait`.
+    pub fn begin(&self, id: SessionId<'_>, access: Access) -> Result<Option<Held>> {
+        let (lock, lock_wait) = self.lock(id, access)?;
+        let begun = Instant::now();
+        let found = self.host.store().begin(id, access, None);
+        let found = found.inspect_err(|_| self.unlock(lock))?;
+        let read = begun.elapsed();
+        if found.found == Found::Missing && access == Access::ExclusiveIfExists {
+            self.unlock(lock);
+            return Ok(None);
+        }
+        let (known, payload) = match found.found {
+            Found::Record(record) => (Some((record.version, record.expires)), record.payload.into_owned()),
+            Found::Missing | Found::Current(_) => (None, Vec::new()),
+        };
+        let source = match (known.is_some(), found.lease.unbuffered) {
+            (false, _) => Source::New,
+            (true, true) => Source::Store,
+            (true, false) => Source::Buffer,
+        };
+        Ok(Some(Held {
+            id: id.as_bytes().into(),
+            access,
+            lock,
+            lease: found.lease,
+            known,
+            payload: Some(payload),
+            committed: false,
+            generation: process::generation(),
+            report: Report { source, lock_wait, read, written: Written::None, write: Duration::ZERO },
+        }))
+    }
+
+    /// Reads a session that is in use once more.
+    pub fn reread(&self, held: &mut Held) -> Result<Vec<u8>> {
+        if held.generation != process::generation() {
+            return Ok(Vec::new());
+        }
+        let begun = self.host.store().begin(SessionId::parse(&held.id)?, Access::ReadOnly, None)?;
+        Ok(match begun.found {
+            Found::Record(record) => {
+                held.known = Some((record.version, record.expires));
+                record.payload.into_owned()
+            }
+            Found::Missing | Found::Current(_) => {
+                held.known = None;
+                Vec::new()
+            }
+        })
+    }
+
+    /// Carries out what the request wants. `lifetime`: in seconds, as PHP gave it.
+    ///
+    /// # Errors
+    /// Whatever the store has to say; the session keeps its last good state then.
+    pub fn commit(&self, held: &mut Held, intent: Intent<'_>, lifetime: i64) -> Result<()> {
+        if held.generation != process::generation() || held.access == Access::ReadOnly {
+            // A child does not write its parent's session, and who came to read only holds no lock.
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let lifetime = self.settings.lifetime.unwrap_or_else(|| lifetime_of(lifetime));
+        let now = now();
+        // The expiry carries a margin, so that moving it can wait that long and nobody is logged out early.
+        let margin = self.settings.touch_interval.min(lifetime / 10);
+        let expires = Expiry::after(now, lifetime + margin);
+        let written = match intent {
+            Intent::Destroy => {
+                self.apply(held, Change::Destroy)?;
+                held.known = None;
+                held.lease.existed = false;
+                held.lease.fresh = false;
+                Written::Destroy
+            }
+            Intent::Unchanged(payload) | Intent::Write(payload) => {
+                let record = Record::new(payload, expires);
+                match held.known {
+                    Some((version, kept)) if version == record.version => {
+                        if kept >= Expiry::after(now, lifetime) && kept <= expires {
+                            Written::None
+                        } else if self.apply(held, Change::Touch(expires))? == Committed::Gone {
+                            self.write(held, &record)?
+                        } else {
+                            held.known = Some((version, expires));
+                            Written::Touch
+                        }
+                    }
+                    _ => self.write(held, &record)?,
+                }
+            }
+        };
+        if written != Written::None {
+            held.committed = true;
+            self.host.wake(false);
+        }
+        held.report.written = written;
+        held.report.write += begun.elapsed();
+        Ok(())
+    }
+
+    /// Lets go of a session. Without a commit it stays as it was.
+    pub fn release(&self, held: Held) -> Report {
+        if held.generation == process::generation() {
+            if !held.committed && held.lease.unbuffered && held.access != Access::ReadOnly {
+                if let Ok(id) = SessionId::parse(&held.id) {
+                    if let Err(error) = self.host.store().commit(id, Change::None, held.lease) {
+                        self.host.notices().note(error);
+                    }
+                }
+            }
+            self.unlock(held.lock);
+        }
+        held.report
+    }
+
+    /// Whether chance has it that this request asks for garbage collection.
+    pub fn draws_gc(&self) -> bool {
+        let Settings { gc_probability, gc_divisor, .. } = self.settings;
+        gc_probability > 0 && rand::rng().random_range(0..gc_divisor) < gc_probability
+    }
+
+    fn write(&self, held: &mut Held, record: &Record<'_>) -> Result<Written> {
+        match self.apply(held, Change::Write(record))? {
+            Committed::Collision => Err(Error::new(
+                ErrorKind::Collision,
+                "the newly made session id exists already, so nothing was written; see whether the machine's random \
+                 numbers are sound",
+            )),
+            Committed::Ended => {
+                held.known = None;
+                Ok(Written::None)
+            }
+            _ => {
+                held.known = Some((record.version, record.expires));
+                held.lease.existed = true;
+                held.lease.fresh = false;
+                Ok(Written::Write)
+            }
+        }
+    }
+
+    fn apply(&self, held: &Held, change: Change<'_>) -> Result<Committed> {
+        self.host.store().commit(SessionId::parse(&held.id)?, change, held.lease)
+    }
+
+    fn lock(&self, id: SessionId<'_>, access: Access) -> Result<(Option<LockName>, Duration)> {
+        if access == Access::ReadOnly {
+            return Ok((None, Duration::ZERO));
+        }
+        let name = LockName::session(id);
+        let kind = match self.settings.lock {
+            LockMode::Exclusive => LockKind::Exclusive,
+            // Shared, it holds nobody up, but shows that a request is under way.
+            LockMode::None => LockKind::Shared,
+        };
+        let shared = self.host.shared();
+        let waited = self.locks.lock(name, kind, self.settings.lock_wait)?;
+        let spent = waited.unwrap_or(self.settings.lock_wait);
+        if !spent.is_zero() {
+            shared.add(Counter::LockWaits, 1);
+            shared.add(Counter::LockWaitMicroseconds, spent.as_micros() as u64);
+        }
+        if waited.is_none() {
+            shared.add(Counter::LockTimeouts, 1);
+            return Err(Error::new(
+                ErrorKind::LockTimeout,
+                format!(
+                    "another request has held this session for over {} seconds (rustdb.lock_wait); it runs too long, or \
+                     should call session_write_close() sooner",
+                    self.settings.lock_wait.as_secs_f64()
+                ),
+            ));
+        }
+        Ok((Some(name), spent))
+    }
+
+    fn unlock(&self, lock: Option<LockName>) {
+        if let Some(name) = lock {
+            self.locks.unlock(name);
+        }
+    }
+}

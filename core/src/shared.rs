@@ -1,0 +1,152 @@
+//! The file `shared` in the store's directory: counters and wait queues that all processes of one store map.
+//!
+//! ```text
+//! offset  size   field
+//!      0     8   magic and format version, "rustdbS1"
+//!     64  8 each the counters, in the order of `Counter`; they only grow, and restart with the file
+//!   4096  4 each 1024 words, the wait queues of `lock::queue`
+//! ```
+//! It lies on disk beside the lock file: what lies in `/dev/shm` can be unlinked under running processes, and a
+//! waiter and its waker must never look at two different files. The pages live in memory all the same.
+
+use std::fs::{File, OpenOptions};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::error::{Error, ErrorKind, Result};
+
+const MAGIC: &[u8; 8] = b"rustdbS1";
+const COUNTERS_AT: usize = 64;
+const QUEUE_AT: usize = 4096;
+const QUEUE_WORDS: usize = 1024;
+const SIZE: usize = QUEUE_AT + QUEUE_WORDS * 4;
+
+/// What is counted, over all processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counter {
+    /// Sessions found in the buffer.
+    BufferHits,
+    /// Sessions looked for in the buffer and not found there.
+    BufferMisses,
+    /// Clean entries that made room for others.
+    BufferEvictions,
+    /// Values that failed their check and were dropped.
+    DamagedValues,
+    /// Times a request waited for a session.
+    LockWaits,
+    /// Microseconds waited for sessions.
+    LockWaitMicroseconds,
+    /// Times a request gave up waiting.
+    LockTimeouts,
+    /// Batches brought to the store.
+    FlushRuns,
+    /// Sessions brought to the store.
+    FlushedSessions,
+    /// Batches that failed and are tried again.
+    FlushErrors,
+    /// Garbage collections.
+    GcRuns,
+    /// Expired sessions collected.
+    GcCollected,
+}
+
+/// The mapping.
+#[derive(Debug)]
+pub struct Shared {
+    base: NonNull<u8>,
+}
+
+// SAFETY: the mapping is only reached through atomics.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// Maps the file in `directory`, making it if need be. Called with the directory's open-lock held.
+    pub fn open(directory: &Path) -> Result<Shared> {
+        let path = directory.join("shared");
+        let failed = |what: &str, cause: &std::io::Error| Error::io(format_args!("{what} {}", path.display()), cause);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(&path)
+            .map_err(|cause| failed("cannot open", &cause))?;
+        let length = file.metadata().map_err(|cause| failed("cannot look at", &cause))?.len();
+        if length < SIZE as u64 {
+            // Reserved, not sparse: a page that the disk has no room for would end the process at its first use.
+            reserve(&file, SIZE as u64).map_err(|cause| failed("cannot reserve 8 KiB for", &cause))?;
+            file.write_all_at(MAGIC, 0).map_err(|cause| failed("cannot write", &cause))?;
+        }
+        let mut magic = [0; 8];
+        file.read_exact_at(&mut magic, 0).map_err(|cause| failed("cannot read", &cause))?;
+        if &magic != MAGIC {
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!(
+                    "{} is damaged or of another version; it holds only counters: stop PHP and delete it",
+                    path.display()
+                ),
+            ));
+        }
+        // SAFETY: a new shared mapping of a file that has at least this many bytes.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                SIZE,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(failed("cannot map", &std::io::Error::last_os_error()));
+        }
+        Ok(Shared { base: NonNull::new(base.cast()).expect("mmap returns MAP_FAILED, not null") })
+    }
+
+    fn counter(&self, counter: Counter) -> &AtomicU64 {
+        // SAFETY: the counters lie inside the mapping, aligned to 8 bytes, and are only used as atomics.
+        unsafe { &*self.base.as_ptr().add(COUNTERS_AT + 8 * counter as usize).cast::<AtomicU64>() }
+    }
+
+    /// Adds to a counter.
+    pub fn add(&self, counter: Counter, amount: u64) {
+        self.counter(counter).fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// Reads a counter.
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.counter(counter).load(Ordering::Relaxed)
+    }
+
+    /// The words of the wait queues.
+    pub fn queue(&self) -> &[AtomicU32] {
+        // SAFETY: the words lie inside the mapping, aligned to 4 bytes, and are only used as atomics.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(QUEUE_AT).cast::<AtomicU32>(), QUEUE_WORDS) }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made in `open` and nothing borrows from it any more.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), SIZE) };
+    }
+}
+
+/// Makes sure that a file has room on its file system for `size` bytes, and is at least that long.
+pub fn reserve(file: &File, size: u64) -> std::io::Result<()> {
+    // posix_fallocate, not fallocate: where the file system cannot reserve, the C library writes zeros.
+    // SAFETY: the descriptor is open.
+    match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, size as libc::off_t) } {
+        0 => Ok(()),
+        code => Err(std::io::Error::from_raw_os_error(code)),
+    }
+}

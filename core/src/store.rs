@@ -1,0 +1,126 @@
+//! The contract between sessions and the places that keep them.
+//!
+//! Opaque bytes and an absolute expiry cross it, nothing else. There are two calls, because on a store across a
+//! network a round trip is the unit of cost: one takes the lock and reads, one writes and lets go. Powers that not
+//! every store has are traits of their own ([`Batch`], [`Sweep`]), so that a basic store stays short. A store in
+//! front of another store is a store too: [`crate::buffered::Buffered`].
+
+use crate::error::Result;
+use crate::record::{Expiry, Record, SessionId, Version};
+
+/// How a session is going to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It is only read: no lock is taken, and nothing is written.
+    ReadOnly,
+    /// It is read and will be written; it may not exist yet.
+    Exclusive,
+    /// As `Exclusive`, but a session that does not exist is neither locked nor made (strict mode asks so).
+    ExclusiveIfExists,
+    /// The id was made a moment ago from at least 128 random bits, so nobody has looked it up and nobody needs to.
+    Fresh,
+}
+
+/// What `begin` found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// No such session, or it has expired.
+    Missing,
+    /// The version the caller knows is the current one; the payload was not sent again.
+    Current(Expiry),
+    /// The session.
+    Record(Record<'static>),
+}
+
+/// What a request holds between `begin` and `commit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lease {
+    /// Proof of ownership on stores that several machines share; 0 on a store with one owner.
+    pub token: u128,
+    /// Whether `begin` found a session. If it did and the session has been destroyed since, `commit` writes nothing.
+    pub existed: bool,
+    /// The id is new: `commit` refuses to write over a session that exists.
+    pub fresh: bool,
+    /// The session was read past the buffer, which may keep it from now on.
+    pub unbuffered: bool,
+}
+
+/// The answer of `begin`.
+#[derive(Debug)]
+pub struct Begun {
+    /// The session.
+    pub found: Found,
+    /// To be handed to `commit`.
+    pub lease: Lease,
+}
+
+/// What a request did to a session.
+#[derive(Debug, Clone, Copy)]
+pub enum Change<'a> {
+    /// Nothing; it only lets go.
+    None,
+    /// The payload is as it was, the expiry moves.
+    Touch(Expiry),
+    /// The session becomes `record`.
+    Write(&'a Record<'a>),
+    /// The session ends.
+    Destroy,
+}
+
+/// The answer of `commit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// Done.
+    Done,
+    /// There is nothing to touch: the store does not have the session any more, but nobody destroyed it.
+    /// The caller, who has the payload, writes it again.
+    Gone,
+    /// Somebody destroyed the session after `begin`; it stays destroyed and nothing was written.
+    Ended,
+    /// The lease was lost to somebody else; nothing was written.
+    LeaseLost,
+    /// The id was said to be new and exists; nothing was written.
+    Collision,
+}
+
+/// A place that keeps sessions. The caller holds the host lock of `id`, unless `access` is `ReadOnly`.
+pub trait Store: Send + Sync {
+    /// Takes the session's lease where stores are shared, and reads it: one round trip. Missing and expired are
+    /// [`Found::Missing`], never an error. `known` is the version the caller has: a store may answer
+    /// [`Found::Current`] instead of sending the payload again.
+    fn begin(&self, id: SessionId<'_>, access: Access, known: Option<Version>) -> Result<Begun>;
+
+    /// Applies the change and lets go of the lease: one round trip, atomically, and only while the lease is ours.
+    fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed>;
+}
+
+/// A store that takes many changes in one transaction.
+pub trait Batch: Store {
+    /// Applies all of `changes`, each an id and its encoded entry ([`crate::entry`]), or none of them. They are
+    /// durable when this returns.
+    fn apply(&self, changes: &mut dyn Iterator<Item = (SessionId<'_>, &[u8])>) -> Result<()>;
+}
+
+/// How far a sweep came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Expired sessions removed.
+    pub collected: u64,
+    /// Expired sessions that stay because somebody is using them.
+    pub kept: u64,
+    /// Whether more may be waiting.
+    pub more: bool,
+}
+
+/// A store that can be told to remove what has expired.
+pub trait Sweep: Store {
+    /// Removes up to `limit` sessions that have expired before `now`, passing over the first `skip` of them and
+    /// those for which `may_collect` says no.
+    fn sweep(
+        &self,
+        now: i64,
+        limit: usize,
+        skip: usize,
+        may_collect: &mut dyn FnMut(SessionId<'_>) -> bool,
+    ) -> Result<Swept>;
+}

@@ -1,0 +1,106 @@
+//! The settings as php.ini has them. PHP tells every change of a value; it is kept here as text, and made into types
+//! when a session is opened with it for the first time.
+//!
+//! A value may differ between virtual hosts in one process (`php_admin_value`, `PHP_ADMIN_VALUE`), so PHP may change
+//! it with every request.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, c_int, c_void};
+
+use ext_php_rs::ffi::{zend_ini_entry, zend_string};
+use ext_php_rs::flags::IniEntryPermission;
+use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
+use rustdb_core::config::{ENTRIES, Raw, Settings, redacted};
+
+use crate::report;
+
+/// php.ini and per-directory values, but no script.
+const WHO: IniEntryPermission = IniEntryPermission::from_bits_retain(
+    IniEntryPermission::PerDir.bits() | IniEntryPermission::System.bits(),
+);
+
+const fn entry(name: &'static CStr, default: &'static CStr, place: usize) -> IniEntryDef {
+    let mut entry = IniEntryDef::new(name, default, WHO);
+    entry.on_modify = Some(changed);
+    entry.mh_arg1 = place as *mut c_void;
+    entry
+}
+
+/// In the order of [`ENTRIES`].
+static DEFINITIONS: IniEntryDefs<11> = IniEntryDefs::new([
+    {
+        let mut store = entry(c"rustdb.store", c"", 0);
+        store.displayer = Some(display_store);
+        store
+    },
+    entry(c"rustdb.lock", c"exclusive", 1),
+    entry(c"rustdb.lock_wait", c"30", 2),
+    entry(c"rustdb.buffer_size", c"64M", 3),
+    entry(c"rustdb.write", c"auto", 4),
+    entry(c"rustdb.flush_interval", c"1", 5),
+    entry(c"rustdb.touch_interval", c"60", 6),
+    entry(c"rustdb.lifetime", c"0", 7),
+    entry(c"rustdb.gc_probability", c"1", 8),
+    entry(c"rustdb.gc_divisor", c"1000", 9),
+    IniEntryDef::end(),
+]);
+
+thread_local! {
+    static VALUES: RefCell<Vec<String>> =
+        RefCell::new(ENTRIES.iter().map(|(_, value)| (*value).to_owned()).collect());
+    /// Raised by every change.
+    static EDITION: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Registers the settings with PHP.
+pub fn register(module_number: i32) {
+    IniEntryDef::register(DEFINITIONS.as_slice(), module_number);
+}
+
+/// A number that changes whenever a value does.
+pub fn edition() -> u64 {
+    EDITION.get()
+}
+
+/// The values of now.
+pub fn values() -> Vec<String> {
+    VALUES.with_borrow(Clone::clone)
+}
+
+/// Says at startup what is wrong with the settings; sessions refuse to start with them.
+pub fn warn_if_wrong() {
+    let raw = Raw { values: values(), save_path: String::new() };
+    if let Err(error) = Settings::parse(&raw) {
+        report::startup_warning(&error);
+    }
+}
+
+unsafe extern "C" fn changed(
+    _entry: *mut zend_ini_entry,
+    value: *mut zend_string,
+    place: *mut c_void,
+    _: *mut c_void,
+    _: *mut c_void,
+    _stage: c_int,
+) -> c_int {
+    let _ = std::panic::catch_unwind(|| {
+        // SAFETY: PHP passes a valid string, or null for none.
+        let text = unsafe { value.as_ref() }.map_or_else(String::new, |value| {
+            // SAFETY: `len` bytes follow from `val` on.
+            let bytes = unsafe { std::slice::from_raw_parts(value.val.as_ptr().cast::<u8>(), value.len) };
+            String::from_utf8_lossy(bytes).into_owned()
+        });
+        VALUES.with_borrow_mut(|values| values[place as usize] = text);
+        EDITION.set(EDITION.get() + 1);
+    });
+    // A wrong value is taken and refused when a session starts: refusing it here, PHP would quietly go on with the default.
+    0
+}
+
+/// Shows the store in phpinfo, without a password.
+unsafe extern "C" fn display_store(_entry: *mut zend_ini_entry, _kind: c_int) {
+    let _ = std::panic::catch_unwind(|| {
+        let store = VALUES.with_borrow(|values| redacted(&values[0]));
+        let _ = ext_php_rs::zend::printf(if store.is_empty() { "no value" } else { &store });
+    });
+}

@@ -1,0 +1,95 @@
+//! From errors of the core to PHP's warnings and log.
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::HashMap;
+use std::ffi::{CString, c_char, c_int};
+use std::time::{Duration, Instant};
+
+use ext_php_rs::ffi::php_error_docref;
+use ext_php_rs::zend::ExecutorGlobals;
+use rustdb_core::error::{Error, ErrorKind};
+
+use crate::session_api::php_log_err_with_severity;
+
+const E_WARNING: c_int = 2;
+const E_CORE_WARNING: c_int = 32;
+/// `LOG_WARNING` of syslog(3), which PHP's log function takes.
+const LOG_WARNING: c_int = 4;
+/// A silenced failure goes to the log at most this often for each cause.
+const QUIET: Duration = Duration::from_secs(60);
+const LONGEST: usize = 1000;
+
+thread_local! {
+    /// The message on its way to PHP, which may never return from showing it.
+    static MESSAGE: UnsafeCell<[c_char; LONGEST + 1]> = const { UnsafeCell::new([0; LONGEST + 1]) };
+    static WAITING: Cell<bool> = const { Cell::new(false) };
+    static LOGGED: RefCell<HashMap<ErrorKind, Instant>> = RefCell::new(HashMap::new());
+}
+
+fn text_of(error: &Error) -> String {
+    format!("rustdb: {error}")
+}
+
+/// Keeps a message for [`show`].
+pub fn keep(error: &Error) {
+    let text = text_of(error);
+    log_if_silenced(error);
+    // On a character boundary, and without NUL, which would end it early.
+    let mut length = text.len().min(LONGEST);
+    while !text.is_char_boundary(length) {
+        length -= 1;
+    }
+    MESSAGE.with(|message| {
+        // SAFETY: this thread only, and PHP reads it only in `show`.
+        let message = unsafe { &mut *message.get() };
+        for (place, byte) in message.iter_mut().zip(text.as_bytes()[..length].iter().chain([&0])) {
+            *place = *byte as c_char;
+        }
+    });
+    WAITING.set(true);
+}
+
+/// Raises the kept message as a warning. Called last in a callback, with nothing droppable on the stack: a user's
+/// error handler may leave by longjmp.
+pub fn show() {
+    if !WAITING.replace(false) {
+        return;
+    }
+    let message = MESSAGE.with(|message| message.get().cast::<c_char>());
+    // SAFETY: the message ends with NUL and stays where it is; it is an argument, never the format.
+    unsafe { php_error_docref(std::ptr::null(), E_WARNING, c"%s".as_ptr(), message) };
+}
+
+/// Warns while PHP starts.
+pub fn startup_warning(error: &Error) {
+    if let Ok(text) = CString::new(text_of(error)) {
+        // SAFETY: both strings end with NUL and outlive the call; no PHP code runs yet that could leave by longjmp.
+        unsafe { php_error_docref(std::ptr::null(), E_CORE_WARNING, c"%s".as_ptr(), text.as_ptr()) };
+    }
+}
+
+/// Writes to PHP's error log.
+pub fn log(error: &Error) {
+    if let Ok(text) = CString::new(text_of(error)) {
+        // SAFETY: the string ends with NUL; PHP's log calls no PHP code.
+        unsafe { php_log_err_with_severity(text.as_ptr().cast_mut().cast_const(), LOG_WARNING) };
+    }
+}
+
+/// Applications silence warnings (`@session_start()`); what fails then is written to the log all the same.
+fn log_if_silenced(error: &Error) {
+    let silenced = ExecutorGlobals::get().error_reporting & E_WARNING == 0;
+    if !silenced {
+        return;
+    }
+    let lately = LOGGED.with_borrow_mut(|logged| {
+        let lately = logged.get(&error.kind()).is_some_and(|logged| logged.elapsed() < QUIET);
+        if !lately {
+            logged.insert(error.kind(), Instant::now());
+        }
+        lately
+    });
+    if !lately {
+        log(error);
+    }
+}

@@ -1,0 +1,215 @@
+//! What a thread of PHP keeps between the callbacks of a request, and between requests.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use rustdb_core::config::{Raw, Settings};
+use rustdb_core::error::{Error, Result};
+use rustdb_core::process;
+use rustdb_core::record::SessionId;
+use rustdb_core::sessions::{Held, Intent, Report, Sessions};
+use rustdb_core::store::Access;
+
+use crate::{ini, report};
+
+/// Ids with at least this many random bits are nobody else's, so nobody looks them up.
+const ENOUGH_BITS: usize = 128;
+
+thread_local! {
+    static THREAD: RefCell<Thread> = RefCell::new(Thread::default());
+}
+
+/// One thread of PHP.
+#[derive(Default)]
+pub struct Thread {
+    /// Stores by the text of their settings, so that nothing is parsed or opened twice.
+    opened: HashMap<Raw, Rc<Sessions>>,
+    /// The settings' edition and `session.save_path` that `current` was chosen by.
+    chosen_by: Option<(u64, Box<[u8]>)>,
+    current: Option<Rc<Sessions>>,
+    generation: u32,
+    /// The session in use, and the store it is of.
+    held: Option<(Rc<Sessions>, Held)>,
+    /// The id made last, until it is used or the session closed.
+    fresh: Option<Box<[u8]>>,
+    /// The failure of a validation, which the read that follows reports.
+    failure: Option<Error>,
+    /// How the session opened last fared.
+    last: Option<Report>,
+}
+
+/// Runs `work` with this thread's state. `work` calls nothing of PHP's: it may come back here, or never.
+pub fn with<T>(work: impl FnOnce(&mut Thread) -> T) -> T {
+    THREAD.with_borrow_mut(work)
+}
+
+/// The end of a request: whatever PHP did not close is let go.
+pub fn end() {
+    with(|thread| {
+        thread.close();
+        thread.last = None;
+    });
+}
+
+impl Thread {
+    /// Chooses the store that the settings and `save_path` mean, and opens it if need be.
+    pub fn open(&mut self, save_path: &[u8]) -> Result<()> {
+        self.fresh = None;
+        self.failure = None;
+        self.sessions_for(save_path).map(|_| ())
+    }
+
+    fn sessions_for(&mut self, save_path: &[u8]) -> Result<Rc<Sessions>> {
+        if self.generation != process::generation() {
+            // What the parent opened is neither used nor closed here.
+            std::mem::forget(std::mem::take(&mut self.opened));
+            std::mem::forget(self.current.take());
+            std::mem::forget(self.held.take());
+            self.chosen_by = None;
+            self.generation = process::generation();
+        }
+        let edition = ini::edition();
+        if let (Some(sessions), Some((chosen, path))) = (&self.current, &self.chosen_by) {
+            if *chosen == edition && **path == *save_path {
+                return Ok(Rc::clone(sessions));
+            }
+        }
+        let values = ini::values();
+        let relevant = values.first().is_none_or(|store| store.trim().is_empty());
+        let text = if relevant { String::from_utf8_lossy(save_path).into_owned() } else { String::new() };
+        let raw = Raw { values, save_path: text };
+        let sessions = match self.opened.get(&raw) {
+            Some(sessions) => Rc::clone(sessions),
+            None => {
+                let sessions = Rc::new(Sessions::open(&Settings::parse(&raw)?)?);
+                self.opened.insert(raw, Rc::clone(&sessions));
+                sessions
+            }
+        };
+        self.current = Some(Rc::clone(&sessions));
+        self.chosen_by = Some((edition, save_path.into()));
+        Ok(sessions)
+    }
+
+    /// The store in use; opened by the settings alone if no session was started yet.
+    pub fn sessions(&mut self) -> Result<Rc<Sessions>> {
+        match self.held.as_ref() {
+            Some((sessions, _)) => Ok(Rc::clone(sessions)),
+            None => {
+                let path = self.chosen_by.as_ref().map_or_else(Box::default, |(_, path)| path.clone());
+                self.sessions_for(&path)
+            }
+        }
+    }
+
+    /// Notes an id that PHP has just made from `id.len()` characters of 4, 5 or 6 random bits each.
+    pub fn made(&mut self, id: &[u8]) {
+        // The alphabet tells the bits: 4 use 0-9a-f, more use letters beyond.
+        let bits = if id.iter().all(u8::is_ascii_hexdigit) { 4 } else { 5 };
+        self.fresh = (id.len() * bits >= ENOUGH_BITS).then(|| id.into());
+    }
+
+    /// Whether a session exists, for strict mode. The answer is kept for the read that follows.
+    pub fn validate(&mut self, id: &[u8], read_only: bool) -> bool {
+        if self.fresh.as_deref() == Some(id) {
+            return false;
+        }
+        let Ok(parsed) = SessionId::parse(id) else { return false };
+        if let Some((sessions, held)) = &self.held {
+            if held.id() == id {
+                // Opened in this request: it is ours, written or not.
+                return true;
+            }
+            // `session_create_id()` looks at another id while a session is in use, and only looks.
+            let sessions = Rc::clone(sessions);
+            return self.keep(sessions.begin(parsed, Access::ReadOnly)).flatten().is_some_and(|found| found.exists());
+        }
+        let access = if read_only { Access::ReadOnly } else { Access::ExclusiveIfExists };
+        let begun = self.sessions().and_then(|sessions| Ok((sessions.begin(parsed, access)?, sessions)));
+        match self.keep(begun) {
+            // Locked by others for too long, or the store failed: saying no would give the visitor a new, empty
+            // session. The read says what is wrong.
+            None => true,
+            Some((Some(held), sessions)) if held.exists() => {
+                self.held = Some((sessions, held));
+                true
+            }
+            Some(_) => false,
+        }
+    }
+
+    fn keep<T>(&mut self, result: Result<T>) -> Option<T> {
+        result.map_err(|error| self.failure = Some(error)).ok()
+    }
+
+    /// Reads a session, and holds it until it is closed.
+    pub fn read(&mut self, id: &[u8], read_only: bool) -> Result<Vec<u8>> {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        let parsed = SessionId::parse(id)?;
+        if let Some((sessions, held)) = &mut self.held {
+            if held.id() == id {
+                if let Some(payload) = held.take_payload() {
+                    return Ok(payload);
+                }
+                // Once more in the same request (`session_reset()`): as the store has it.
+                return sessions.reread(held);
+            }
+        }
+        self.release();
+        let fresh = self.fresh.take().is_some_and(|fresh| *fresh == *id);
+        let access = match (read_only, fresh) {
+            (true, _) => Access::ReadOnly,
+            (false, true) => Access::Fresh,
+            (false, false) => Access::Exclusive,
+        };
+        let sessions = self.sessions()?;
+        let Some(mut held) = sessions.begin(parsed, access)? else { return Ok(Vec::new()) };
+        let payload = held.take_payload().unwrap_or_default();
+        self.held = Some((sessions, held));
+        Ok(payload)
+    }
+
+    /// Carries out what a callback wants of a session: the one in use, or another, which is locked just for that.
+    pub fn commit(&mut self, id: &[u8], intent: Intent<'_>, lifetime: i64) -> Result<()> {
+        if let Some((sessions, held)) = &mut self.held {
+            if held.id() == id {
+                return sessions.commit(held, intent, lifetime);
+            }
+        }
+        let sessions = self.sessions()?;
+        let Some(mut held) = sessions.begin(SessionId::parse(id)?, Access::Exclusive)? else { return Ok(()) };
+        let committed = sessions.commit(&mut held, intent, lifetime);
+        sessions.release(held);
+        committed
+    }
+
+    /// Lets go of the session in use.
+    pub fn close(&mut self) {
+        self.fresh = None;
+        self.failure = None;
+        self.release();
+    }
+
+    fn release(&mut self) {
+        if let Some((sessions, held)) = self.held.take() {
+            self.last = Some(sessions.release(held));
+        }
+    }
+
+    /// How the session in use, or the one closed last, fares.
+    pub fn last(&self) -> Option<Report> {
+        self.held.as_ref().map(|(_, held)| held.report).or(self.last)
+    }
+
+    /// Writes to the log what happened out of sight.
+    pub fn tell_notices(&self) {
+        if let Some(sessions) = &self.current {
+            for notice in sessions.host().notices().take() {
+                report::log(&notice);
+            }
+        }
+    }
+}
