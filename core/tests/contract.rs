@@ -1,0 +1,323 @@
+//! What every store promises, written once and run against each store and composition.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustdb_core::backend::embedded::Embedded;
+use rustdb_core::buffer::{Buffer, place::Place};
+use rustdb_core::buffered::{Buffered, Parts};
+use rustdb_core::config::WriteMode;
+use rustdb_core::lock::HostLocks;
+use rustdb_core::notices::Notices;
+use rustdb_core::owner::Owner;
+use rustdb_core::record::{Expiry, Record, SessionId, now};
+use rustdb_core::shared::Shared;
+use rustdb_core::store::{Access, Change, Committed, Found, Lease, Store, Sweep};
+use tempfile::TempDir;
+
+/// A store under test, and what has to outlive it.
+struct Fixture<S> {
+    store: S,
+    buffer: Option<std::path::PathBuf>,
+    _directory: TempDir,
+}
+
+impl<S> Drop for Fixture<S> {
+    fn drop(&mut self) {
+        if let Some(buffer) = &self.buffer {
+            let _ = std::fs::remove_dir_all(buffer);
+        }
+    }
+}
+
+fn directory() -> TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let permissions = std::fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().prefix("rustdb-contract-").permissions(permissions).tempdir().unwrap()
+}
+
+fn embedded() -> Fixture<Embedded> {
+    let directory = directory();
+    let (store, set_aside) = Embedded::open(directory.path(), true).unwrap();
+    assert_eq!(set_aside, None);
+    Fixture { store, buffer: None, _directory: directory }
+}
+
+fn buffered(write: WriteMode, size: u64) -> Fixture<Buffered<Embedded>> {
+    let directory = directory();
+    let path = directory.path().canonicalize().unwrap();
+    let place = Place::new(&path, size);
+    let (owner, (shared, store, live)) = Owner::join(&path, |owner| {
+        let shared = Arc::new(Shared::open(&path)?);
+        let (store, _) = Embedded::open(&path, owner.was_first())?;
+        Ok((shared, store, place.open(true)?))
+    })
+    .unwrap();
+    let buffer = live.directory.clone();
+    let store = Buffered::new(Parts {
+        buffer: Buffer::new(live, place, Arc::new(owner), Arc::clone(&shared)),
+        store,
+        write,
+        limit: Duration::from_secs(30),
+        locks: HostLocks::open(&path, Arc::clone(&shared)).unwrap(),
+        shared,
+        notices: Arc::new(Notices::default()),
+    });
+    Fixture { store, buffer: Some(buffer), _directory: directory }
+}
+
+fn id(text: &str) -> SessionId<'_> {
+    SessionId::parse(text.as_bytes()).unwrap()
+}
+
+fn in_an_hour() -> Expiry {
+    Expiry::after(now(), 3600)
+}
+
+fn write(store: &impl Store, name: &str, payload: &[u8], expires: Expiry) {
+    let begun = store.begin(id(name), Access::Exclusive, None).unwrap();
+    let record = Record::new(payload.to_vec(), expires);
+    let committed = store.commit(id(name), Change::Write(&record), begun.lease).unwrap();
+    assert_eq!(committed, Committed::Done);
+}
+
+fn read(store: &impl Store, name: &str) -> Option<Vec<u8>> {
+    match store.begin(id(name), Access::Exclusive, None).unwrap().found {
+        Found::Record(record) => Some(record.payload.into_owned()),
+        Found::Missing => None,
+        Found::Current(_) => panic!("nothing is known, so nothing can be current"),
+    }
+}
+
+fn lease(store: &impl Store, name: &str) -> Lease {
+    store.begin(id(name), Access::Exclusive, None).unwrap().lease
+}
+
+macro_rules! contract {
+    ($name:ident, $make:expr) => {
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn a_session_that_was_never_written_is_missing() {
+                let at = $make;
+                assert_eq!(read(&at.store, "nobody"), None);
+            }
+
+            #[test]
+            fn a_written_session_is_read_back_to_the_byte() {
+                let at = $make;
+                let payload: Vec<u8> = (0..=255).cycle().take(70_000).collect();
+                write(&at.store, "a", &payload, in_an_hour());
+                write(&at.store, "b", b"", in_an_hour());
+                assert_eq!(read(&at.store, "a"), Some(payload));
+                assert_eq!(read(&at.store, "b"), Some(Vec::new()));
+            }
+
+            #[test]
+            fn ids_that_differ_in_case_or_length_are_different_sessions() {
+                let at = $make;
+                let long = "x".repeat(256);
+                for name in ["abc", "ABC", "ab", "abcd", "a-b", "a,b", &long, &long[..255]] {
+                    write(&at.store, name, name.as_bytes(), in_an_hour());
+                }
+                for name in ["abc", "ABC", "ab", "abcd", "a-b", "a,b", &long, &long[..255]] {
+                    assert_eq!(read(&at.store, name).as_deref(), Some(name.as_bytes()));
+                }
+            }
+
+            #[test]
+            fn an_expired_session_is_missing_before_anybody_collects_it() {
+                let at = $make;
+                write(&at.store, "old", b"data", Expiry(now() - 1));
+                assert_eq!(read(&at.store, "old"), None);
+                write(&at.store, "old", b"new", in_an_hour());
+                assert_eq!(read(&at.store, "old").as_deref(), Some(b"new".as_slice()));
+            }
+
+            #[test]
+            fn what_the_caller_knows_is_not_sent_again() {
+                let at = $make;
+                let expires = in_an_hour();
+                write(&at.store, "a", b"data", expires);
+                let version = Record::new(b"data".as_slice(), expires).version;
+                let begun = at.store.begin(id("a"), Access::Exclusive, Some(version)).unwrap();
+                assert_eq!(begun.found, Found::Current(expires));
+                let other = Record::new(b"other".as_slice(), expires).version;
+                let begun = at.store.begin(id("a"), Access::Exclusive, Some(other)).unwrap();
+                assert!(matches!(begun.found, Found::Record(_)));
+            }
+
+            #[test]
+            fn touching_moves_the_expiry_and_keeps_the_payload() {
+                let at = $make;
+                write(&at.store, "a", b"data", Expiry(now() + 10));
+                let later = in_an_hour();
+                let lease = lease(&at.store, "a");
+                assert_eq!(at.store.commit(id("a"), Change::Touch(later), lease).unwrap(), Committed::Done);
+                match at.store.begin(id("a"), Access::ReadOnly, None).unwrap().found {
+                    Found::Record(record) => {
+                        assert_eq!(record.payload.as_ref(), b"data");
+                        assert_eq!(record.expires, later);
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+
+            #[test]
+            fn touching_what_is_not_there_says_so() {
+                let at = $make;
+                let committed = at.store.commit(id("a"), Change::Touch(in_an_hour()), Lease::default()).unwrap();
+                assert_eq!(committed, Committed::Gone);
+                assert_eq!(read(&at.store, "a"), None);
+            }
+
+            #[test]
+            fn a_destroyed_session_is_missing_and_can_be_begun_anew() {
+                let at = $make;
+                write(&at.store, "a", b"data", in_an_hour());
+                let held = lease(&at.store, "a");
+                assert_eq!(at.store.commit(id("a"), Change::Destroy, held).unwrap(), Committed::Done);
+                assert_eq!(read(&at.store, "a"), None);
+                write(&at.store, "a", b"fresh", in_an_hour());
+                assert_eq!(read(&at.store, "a").as_deref(), Some(b"fresh".as_slice()));
+            }
+
+            #[test]
+            fn destroying_a_missing_session_succeeds() {
+                let at = $make;
+                let committed = at.store.commit(id("a"), Change::Destroy, Lease::default()).unwrap();
+                assert_eq!(committed, Committed::Done);
+            }
+
+            #[test]
+            fn a_fresh_id_that_exists_is_a_collision_and_keeps_the_session() {
+                let at = $make;
+                write(&at.store, "a", b"data", in_an_hour());
+                let begun = at.store.begin(id("a"), Access::Fresh, None).unwrap();
+                let record = Record::new(b"intruder".as_slice(), in_an_hour());
+                let committed = at.store.commit(id("a"), Change::Write(&record), begun.lease).unwrap();
+                assert_eq!(committed, Committed::Collision);
+                assert_eq!(read(&at.store, "a").as_deref(), Some(b"data".as_slice()));
+            }
+
+            #[test]
+            fn a_fresh_id_that_is_free_is_written() {
+                let at = $make;
+                let begun = at.store.begin(id("a"), Access::Fresh, None).unwrap();
+                let record = Record::new(b"data".as_slice(), in_an_hour());
+                assert_eq!(at.store.commit(id("a"), Change::Write(&record), begun.lease).unwrap(), Committed::Done);
+                assert_eq!(read(&at.store, "a").as_deref(), Some(b"data".as_slice()));
+            }
+
+            #[test]
+            fn a_payload_larger_than_any_buffer_is_kept() {
+                let at = $make;
+                let payload = vec![7; 3 << 20];
+                write(&at.store, "large", &payload, in_an_hour());
+                assert_eq!(read(&at.store, "large"), Some(payload));
+                write(&at.store, "large", b"small", in_an_hour());
+                assert_eq!(read(&at.store, "large").as_deref(), Some(b"small".as_slice()));
+            }
+
+            #[test]
+            fn more_sessions_than_a_buffer_holds_are_all_kept() {
+                let at = $make;
+                let count = 3000;
+                for number in 0..count {
+                    write(&at.store, &format!("s{number}"), format!("{number}-").repeat(200).as_bytes(), in_an_hour());
+                }
+                for number in 0..count {
+                    let payload = format!("{number}-").repeat(200).into_bytes();
+                    assert_eq!(read(&at.store, &format!("s{number}")), Some(payload), "session {number}");
+                }
+            }
+        }
+    };
+}
+
+// Every commit is durable here, so the bulk tests are what takes the time.
+contract!(embedded_alone, embedded());
+contract!(buffered_behind, buffered(WriteMode::Behind, 64 << 20));
+contract!(buffered_through, buffered(WriteMode::Through, 64 << 20));
+contract!(buffered_by_very_little, buffered(WriteMode::Behind, 1 << 20));
+
+#[test]
+fn a_sweep_takes_what_has_expired_and_nothing_else() {
+    let at = embedded();
+    let now = now();
+    for number in 0..50 {
+        write(&at.store, &format!("old{number}"), b"x", Expiry(now - 1 - number));
+        write(&at.store, &format!("new{number}"), b"x", in_an_hour());
+    }
+    let first = at.store.sweep(now, 30, 0, &mut |_| true).unwrap();
+    assert_eq!((first.collected, first.more), (30, true));
+    let spared = at.store.sweep(now, 30, 0, &mut |id| id.as_bytes() != b"old0").unwrap();
+    assert_eq!((spared.collected, spared.kept, spared.more), (19, 1, false));
+    let rest = at.store.sweep(now, 30, 0, &mut |_| true).unwrap();
+    assert_eq!((rest.collected, rest.more), (1, false));
+    for number in 0..50 {
+        assert!(read(&at.store, &format!("new{number}")).is_some());
+    }
+}
+
+#[test]
+fn collecting_through_a_buffer_spares_what_was_prolonged_there() {
+    let at = buffered(WriteMode::Behind, 64 << 20);
+    let past = Expiry(now() - 1);
+    write(&at.store, "gone", b"x", past);
+    write(&at.store, "alive", b"x", past);
+    at.store.flush(Duration::from_secs(5)).unwrap();
+    // In the buffer it lives on; the store has not been told yet.
+    write(&at.store, "alive", b"y", in_an_hour());
+    assert_eq!(at.store.collect(100, Duration::from_secs(5), &|| true).unwrap(), Some(1));
+    assert_eq!(read(&at.store, "gone"), None);
+    assert_eq!(read(&at.store, "alive").as_deref(), Some(b"y".as_slice()));
+}
+
+#[test]
+fn a_flush_brings_changes_and_ends_to_the_store() {
+    let at = buffered(WriteMode::Behind, 64 << 20);
+    write(&at.store, "stays", b"1", in_an_hour());
+    write(&at.store, "goes", b"2", in_an_hour());
+    assert_eq!(read(at.store.behind(), "stays"), None);
+    assert!(at.store.flush(Duration::from_secs(5)).unwrap());
+    assert_eq!(read(at.store.behind(), "stays").as_deref(), Some(b"1".as_slice()));
+    assert_eq!(read(at.store.behind(), "goes").as_deref(), Some(b"2".as_slice()));
+    let held = lease(&at.store, "goes");
+    at.store.commit(id("goes"), Change::Destroy, held).unwrap();
+    assert!(at.store.flush(Duration::from_secs(5)).unwrap());
+    assert_eq!(read(at.store.behind(), "goes"), None);
+    assert_eq!(at.store.buffer().report().unwrap().unflushed, 0);
+}
+
+#[test]
+fn writing_through_has_it_in_the_store_when_commit_returns() {
+    let at = buffered(WriteMode::Through, 64 << 20);
+    write(&at.store, "a", b"1", in_an_hour());
+    assert_eq!(read(at.store.behind(), "a").as_deref(), Some(b"1".as_slice()));
+}
+
+#[test]
+fn who_began_before_a_destroy_cannot_bring_the_session_back() {
+    let at = buffered(WriteMode::Behind, 64 << 20);
+    write(&at.store, "a", b"1", in_an_hour());
+    // Without locking two requests have the session at once.
+    let slow = lease(&at.store, "a");
+    let quick = lease(&at.store, "a");
+    at.store.commit(id("a"), Change::Destroy, quick).unwrap();
+    let record = Record::new(b"old data".as_slice(), in_an_hour());
+    assert_eq!(at.store.commit(id("a"), Change::Write(&record), slow).unwrap(), Committed::Ended);
+    assert_eq!(at.store.commit(id("a"), Change::Touch(in_an_hour()), slow).unwrap(), Committed::Ended);
+    assert_eq!(read(&at.store, "a"), None);
+}
+
+#[test]
+fn a_session_read_from_the_store_is_in_the_buffer_afterwards() {
+    let at = buffered(WriteMode::Behind, 64 << 20);
+    write(at.store.behind(), "a", b"1", in_an_hour());
+    let held = lease(&at.store, "a");
+    assert!(held.unbuffered);
+    at.store.commit(id("a"), Change::None, held).unwrap();
+    assert!(!lease(&at.store, "a").unbuffered);
+}

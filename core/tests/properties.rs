@@ -1,0 +1,150 @@
+//! Properties that hold for every input: entries, ids, expiries and settings.
+
+use proptest::prelude::*;
+use rustdb_core::config::{ENTRIES, Raw, Settings, StoreUrl, redacted};
+use rustdb_core::entry::{self, Entry, HEADER};
+use rustdb_core::record::{DEFAULT_LIFETIME, Expiry, MAX_LIFETIME, Record, SessionId, lifetime_of};
+
+fn raw(name: &str, value: &str) -> Raw {
+    let values = ENTRIES
+        .iter()
+        .map(|(entry, default)| if *entry == name { value.to_owned() } else { (*default).to_owned() })
+        .collect();
+    Raw { values, save_path: String::new() }
+}
+
+proptest! {
+    #[test]
+    fn an_entry_decodes_to_what_was_encoded(
+        id in "[A-Za-z0-9,-]{1,256}",
+        payload in proptest::collection::vec(any::<u8>(), 0..3000),
+        expires in any::<i64>(),
+    ) {
+        let id = SessionId::parse(id.as_bytes()).unwrap();
+        let record = Record::new(payload, Expiry(expires));
+        let mut value = vec![0; HEADER + record.payload.len()];
+        entry::encode_session(id, &record, &mut value);
+        prop_assert_eq!(entry::decode(id, &value), Some(Entry::Session(record)));
+    }
+
+    #[test]
+    fn an_entry_under_another_id_is_no_entry(
+        id in "[A-Za-z0-9,-]{1,256}",
+        other in "[A-Za-z0-9,-]{1,256}",
+        payload in proptest::collection::vec(any::<u8>(), 0..100),
+    ) {
+        prop_assume!(id != other);
+        let record = Record::new(payload, Expiry(1));
+        let mut value = vec![0; HEADER + record.payload.len()];
+        entry::encode_session(SessionId::parse(id.as_bytes()).unwrap(), &record, &mut value);
+        prop_assert_eq!(entry::decode(SessionId::parse(other.as_bytes()).unwrap(), &value), None);
+    }
+
+    #[test]
+    fn an_entry_with_a_flipped_bit_is_no_entry(
+        payload in proptest::collection::vec(any::<u8>(), 0..300),
+        place in any::<prop::sample::Index>(),
+        bit in 0..8u8,
+    ) {
+        let id = SessionId::parse(b"abc").unwrap();
+        let record = Record::new(payload, Expiry(1_900_000_000));
+        let mut value = vec![0; HEADER + record.payload.len()];
+        entry::encode_session(id, &record, &mut value);
+        let place = place.index(value.len());
+        value[place] ^= 1 << bit;
+        prop_assert_eq!(entry::decode(id, &value), None);
+    }
+
+    #[test]
+    fn no_bytes_make_decoding_panic(value in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = entry::decode(SessionId::parse(b"abc").unwrap(), &value);
+    }
+
+    #[test]
+    fn an_id_is_taken_only_if_every_byte_is_allowed(id in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let allowed = !id.is_empty()
+            && id.len() <= 256
+            && id.iter().all(|byte| b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,-".contains(byte));
+        prop_assert_eq!(SessionId::parse(&id).is_ok(), allowed);
+    }
+
+    #[test]
+    fn the_message_about_an_id_does_not_repeat_it(id in "[a-z]{20,40}!") {
+        let message = SessionId::parse(id.as_bytes()).unwrap_err().to_string();
+        prop_assert!(!message.contains(&id));
+    }
+
+    #[test]
+    fn a_session_lives_through_its_last_second_and_no_longer(now in 0..4_000_000_000i64, lifetime in 1..MAX_LIFETIME) {
+        let expires = Expiry::after(now, lifetime);
+        prop_assert!(!expires.is_past(now));
+        prop_assert!(!expires.is_past(now + lifetime as i64));
+        prop_assert!(expires.is_past(now + lifetime as i64 + 1));
+    }
+
+    #[test]
+    fn no_clock_and_no_lifetime_overflow(now in any::<i64>(), lifetime in any::<u64>()) {
+        prop_assert!(Expiry::after(now, lifetime) >= Expiry(now));
+    }
+
+    #[test]
+    fn every_lifetime_an_application_gives_means_one(seconds in any::<i64>()) {
+        let lifetime = lifetime_of(seconds);
+        prop_assert!(lifetime >= 1 && lifetime <= MAX_LIFETIME);
+        if seconds <= 0 {
+            prop_assert_eq!(lifetime, DEFAULT_LIFETIME);
+        }
+    }
+
+    #[test]
+    fn a_refused_setting_is_named_with_its_value(place in 1..ENTRIES.len(), value in "[a-z]{1,8}!") {
+        let name = ENTRIES[place].0;
+        let message = Settings::parse(&raw(name, &value)).unwrap_err().to_string();
+        prop_assert!(message.contains(&format!("rustdb.{name}")), "{}", message);
+        prop_assert!(message.contains(&value), "{}", message);
+    }
+
+    #[test]
+    fn settings_of_any_text_are_read_or_refused_but_never_panic(place in 0..ENTRIES.len(), value in ".{0,40}") {
+        let _ = Settings::parse(&raw(ENTRIES[place].0, &value));
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_units(mebibytes in 1..65_536u64) {
+        for text in [format!("{mebibytes}M"), format!("{}K", mebibytes << 10), format!("{}", mebibytes << 20)] {
+            prop_assert_eq!(Settings::parse(&raw("buffer_size", &text)).unwrap().buffer_size, mebibytes << 20);
+        }
+    }
+
+    #[test]
+    fn a_password_is_in_no_message(user in "[a-z]{1,8}", password in "[A-Z]{8,16}") {
+        let url = format!("mysql://{user}:{password}@host/db");
+        let message = Settings::parse(&raw("store", &url)).unwrap_err().to_string();
+        prop_assert!(!message.contains(&password), "{}", message);
+        prop_assert!(!redacted(&url).contains(&password));
+    }
+
+    #[test]
+    fn one_directory_has_one_spelling(name in "[a-z]{1,10}") {
+        let plain = Settings::parse(&raw("store", &format!("embedded:///srv/{name}"))).unwrap().store;
+        for spelling in [format!("embedded:///srv//{name}/"), format!("embedded:///srv/./{name}"), format!("embedded:///srv/%2f{name}")] {
+            prop_assert_eq!(&Settings::parse(&raw("store", &spelling)).unwrap().store, &plain);
+        }
+        prop_assert!(matches!(plain, StoreUrl::Embedded(_)));
+    }
+}
+
+#[test]
+fn the_defaults_are_what_the_documentation_says() {
+    let settings = Settings::default();
+    assert_eq!(settings.buffer_size, 64 << 20);
+    assert_eq!(settings.lock_wait.as_secs(), 30);
+    assert_eq!(settings.lifetime, None);
+}
+
+#[test]
+fn stores_that_are_none_are_refused() {
+    for url in ["/srv/x", "embedded://srv", "embedded:///", "embedded:///a/../b", "embedded:///a?x=1", "http://x", "embedded:///%zz"] {
+        assert!(Settings::parse(&raw("store", url)).is_err(), "{url}");
+    }
+}
