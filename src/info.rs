@@ -97,8 +97,11 @@ pub fn rustdb_status() -> PhpResult<ZBox<ZendHashTable>> {
         .map_err(|_| PhpException::from_message("rustdb: an internal error".to_owned()))?
         .map_err(|error| PhpException::from_message(format!("rustdb: {error}")))?;
     let count = |counter| shared.get(counter) as i64;
-    let table = |fields: &[(&str, i64)]| -> PhpResult<ZBox<ZendHashTable>> {
+    let table = |first: Option<(&str, String)>, fields: &[(&str, i64)]| -> PhpResult<ZBox<ZendHashTable>> {
         let mut table = ZendHashTable::new();
+        if let Some((name, value)) = first {
+            table.insert(name, value)?;
+        }
         for (name, value) in fields {
             table.insert(*name, *value)?;
         }
@@ -110,7 +113,7 @@ pub fn rustdb_status() -> PhpResult<ZBox<ZendHashTable>> {
     status.insert("store_path", report.directory.display().to_string())?;
     status.insert("store_bytes", report.store_bytes as i64)?;
     let used = report.buffer.unwrap_or_default();
-    let mut buffer = table(&[
+    let buffer = table(Some(("path", used.path)), &[
         ("size", used.size as i64),
         ("used", used.used as i64),
         ("entries", used.entries as i64),
@@ -120,11 +123,10 @@ pub fn rustdb_status() -> PhpResult<ZBox<ZendHashTable>> {
         ("evictions", count(Counter::BufferEvictions)),
         ("damaged", count(Counter::DamagedValues)),
     ])?;
-    buffer.insert("path", used.path)?;
     status.insert("buffer", buffer)?;
     status.insert(
         "lock",
-        table(&[
+        table(None, &[
             ("waits", count(Counter::LockWaits)),
             ("wait_us", count(Counter::LockWaitMicroseconds)),
             ("timeouts", count(Counter::LockTimeouts)),
@@ -132,21 +134,16 @@ pub fn rustdb_status() -> PhpResult<ZBox<ZendHashTable>> {
     )?;
     status.insert(
         "flush",
-        table(&[
+        table(None, &[
             ("runs", count(Counter::FlushRuns)),
             ("sessions", count(Counter::FlushedSessions)),
             ("errors", count(Counter::FlushErrors)),
         ])?,
     )?;
-    status.insert("gc", table(&[("runs", count(Counter::GcRuns)), ("collected", count(Counter::GcCollected))])?)?;
+    status.insert("gc", table(None, &[("runs", count(Counter::GcRuns)), ("collected", count(Counter::GcCollected))])?)?;
     match last {
         None => status.insert("request", ext_php_rs::types::Zval::null())?,
         Some(last) => {
-            let mut request = table(&[
-                ("lock_wait_us", last.lock_wait.as_micros() as i64),
-                ("read_us", last.read.as_micros() as i64),
-                ("write_us", last.write.as_micros() as i64),
-            ])?;
             let source = match last.source {
                 Source::Buffer => "buffer",
                 Source::Store => "store",
@@ -158,8 +155,12 @@ pub fn rustdb_status() -> PhpResult<ZBox<ZendHashTable>> {
                 Written::Write => "write",
                 Written::Destroy => "destroy",
             };
-            request.insert("source", source)?;
+            let mut request = table(Some(("source", source.to_owned())), &[
+                ("lock_wait_us", last.lock_wait.as_micros() as i64),
+                ("read_us", last.read.as_micros() as i64),
+            ])?;
             request.insert("write", written)?;
+            request.insert("write_us", last.write.as_micros() as i64)?;
             status.insert("request", request)?;
         }
     }

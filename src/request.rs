@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use rustdb_core::config::{Raw, Settings};
-use rustdb_core::error::{Error, Result};
+use rustdb_core::error::{Error, ErrorKind, Result};
 use rustdb_core::process;
 use rustdb_core::record::SessionId;
 use rustdb_core::sessions::{Held, Intent, Report, Sessions};
@@ -35,6 +35,8 @@ pub struct Thread {
     fresh: Option<Box<[u8]>>,
     /// The failure of a validation, which the read that follows reports.
     failure: Option<Error>,
+    /// PHP has not taken what was read: its memory ran out, and what it has is not the session.
+    unread: bool,
     /// How the session opened last fared.
     last: Option<Report>,
 }
@@ -172,10 +174,21 @@ impl Thread {
         Ok(payload)
     }
 
+    /// Notes whether PHP has taken what was read.
+    pub fn taken(&mut self, taken: bool) {
+        self.unread = !taken;
+    }
+
     /// Carries out what a callback wants of a session: the one in use, or another, which is locked just for that.
     pub fn commit(&mut self, id: &[u8], intent: Intent<'_>, lifetime: i64) -> Result<()> {
         if let Some((sessions, held)) = &mut self.held {
             if held.id() == id {
+                if self.unread && !matches!(intent, Intent::Destroy) {
+                    return Err(Error::new(
+                        ErrorKind::Full,
+                        "PHP had no memory to read the session (memory_limit), so it was not written over",
+                    ));
+                }
                 return sessions.commit(held, intent, lifetime);
             }
         }
@@ -188,6 +201,7 @@ impl Thread {
 
     /// Lets go of the session in use.
     pub fn close(&mut self) {
+        self.unread = false;
         self.fresh = None;
         self.failure = None;
         self.release();

@@ -111,7 +111,11 @@ unsafe extern "C" fn read(
         // SAFETY: PHP passes a valid string.
         let id = unsafe { bytes(key) };
         let read_only = frames::reads_and_closes();
-        request::with(|thread| thread.read(id, read_only))
+        request::with(|thread| {
+            let payload = thread.read(id, read_only)?;
+            thread.taken(false);
+            Ok(payload)
+        })
     });
     let Some(payload) = payload else { return result(false) };
     // PHP's allocator leaves by longjmp at the memory limit, so the payload waits in a place that outlives that.
@@ -125,6 +129,7 @@ unsafe extern "C" fn read(
     unsafe { *value = ext_php_rs_zend_string_init(start.cast(), length, false) };
     // SAFETY: as above; a large session's memory is not kept between requests.
     PAYLOAD.with(|place| unsafe { *place.get() = Vec::new() });
+    request::with(|thread| thread.taken(true));
     result(true)
 }
 

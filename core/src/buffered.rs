@@ -21,9 +21,12 @@ use crate::shared::{Counter, Shared};
 use crate::store::{Access, Batch, Begun, Change, Committed, Found, Lease, Store, Sweep, Swept};
 
 /// Sessions brought to the store in one transaction.
-const BATCH: usize = 2048;
-/// Their bytes.
+const BATCH: usize = 4096;
+/// Their bytes, at most about.
 const BATCH_BYTES: usize = 8 << 20;
+/// Sessions read from the buffer at a time: while they are read, pages of that moment cannot be used again.
+const READ: usize = 128;
+const READ_BYTES: usize = 256 << 10;
 
 /// What the owner of a buffered store gives it.
 pub struct Parts<S> {
@@ -124,12 +127,20 @@ impl<S: Batch + Sweep> Buffered<S> {
     fn flush_all(&self, locks: &HostLocks) -> Result<()> {
         let mut after: Option<Box<[u8]>> = None;
         loop {
-            let some = self.buffer.unflushed(after.as_deref(), BATCH, BATCH_BYTES)?;
-            let Some(last) = some.last() else { return Ok(()) };
-            self.flush_batch(locks, &some).inspect_err(|_| self.shared.add(Counter::FlushErrors, 1))?;
+            let (mut batch, mut bytes) = (Vec::new(), 0);
+            while batch.len() < BATCH && bytes < BATCH_BYTES {
+                let some = self.buffer.unflushed(after.as_deref(), READ, READ_BYTES)?;
+                let Some(last) = some.last() else { break };
+                after = Some(last.id.clone());
+                bytes += some.iter().filter_map(|some| some.entry.as_deref()).map(<[u8]>::len).sum::<usize>();
+                batch.extend(some);
+            }
+            if batch.is_empty() {
+                return Ok(());
+            }
+            self.flush_batch(locks, &batch).inspect_err(|_| self.shared.add(Counter::FlushErrors, 1))?;
             self.shared.add(Counter::FlushRuns, 1);
-            self.shared.add(Counter::FlushedSessions, some.len() as u64);
-            after = Some(last.id.clone());
+            self.shared.add(Counter::FlushedSessions, batch.len() as u64);
         }
     }
 
@@ -253,11 +264,7 @@ impl<S: Batch + Sweep> Store for Buffered<S> {
                 Ok(Begun { found, lease })
             }
             Lookup::Session(_) | Lookup::Tombstone => Ok(Begun { found: Found::Missing, lease: Lease::default() }),
-            Lookup::Miss => {
-                let mut begun = self.store.begin(id, access, known)?;
-                begun.lease.unbuffered = begun.found != Found::Missing;
-                Ok(begun)
-            }
+            Lookup::Miss => self.store.begin(id, access, known),
         }
     }
 

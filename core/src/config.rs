@@ -109,7 +109,8 @@ impl Settings {
             store: store(value("store"), &raw.save_path)?,
             lock: match value("lock") {
                 "exclusive" => LockMode::Exclusive,
-                "none" => LockMode::None,
+                // php.ini reads an unquoted `none` as an empty string.
+                "none" | "" => LockMode::None,
                 other => return Err(wrong("lock", other, "\"exclusive\" or \"none\"")),
             },
             lock_wait: seconds("lock_wait", value("lock_wait"), 0.0, 3600.0)?,

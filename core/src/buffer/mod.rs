@@ -19,6 +19,7 @@ mod room;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 
@@ -29,9 +30,12 @@ use crate::owner::Owner;
 use crate::record::{MAX_ID_LENGTH, Record, SessionId};
 use crate::shared::{Counter, Shared};
 use place::{Live, Place};
+use room::Room;
 
 const ENTRY: u8 = b'e';
 const UNFLUSHED: u8 = b'd';
+/// How long a writer waits for readers to end when every free page belongs to what they read.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// Unflushed entries that are marked as flushed in one transaction.
 const SETTLE_AT_ONCE: usize = 128;
 
@@ -249,7 +253,7 @@ impl Buffer {
     /// tombstone unless `may_forget` says that nobody needs it any more. Damaged ones go.
     pub fn settle(&self, flushed: &[Unflushed], may_forget: &mut dyn FnMut(&[u8]) -> bool) -> Result<()> {
         for some in flushed.chunks(SETTLE_AT_ONCE) {
-            self.transact(0, |txn| {
+            let settled = self.transact(0, |txn| {
                 for Unflushed { id, entry } in some {
                     let entry_key = Key::new(ENTRY, id);
                     let marker = Key::new(UNFLUSHED, id);
@@ -274,6 +278,10 @@ impl Buffer {
                 }
                 Ok(Put::Done)
             })?;
+            if settled == Put::Full {
+                // They stay marked, and are brought to the store once more.
+                return Err(Error::new(ErrorKind::Full, "the session buffer is full; raise rustdb.buffer_size"));
+            }
         }
         Ok(())
     }
@@ -344,7 +352,8 @@ impl Buffer {
     /// Runs `change` in a write transaction and commits it if it says [`Put::Done`]; makes room first where it
     /// is needed for `length` bytes more.
     fn transact(&self, length: usize, mut change: impl FnMut(&mut Write<'_>) -> Result<Put, Code>) -> Result<Put> {
-        for _ in 0..32 {
+        let mut begun = None;
+        loop {
             let live = self.live.read();
             let txn = live.env.write();
             if matches!(txn, Err(Code::MAP_RESIZED)) {
@@ -362,29 +371,29 @@ impl Buffer {
                 self.reopen()?;
                 continue;
             }
-            if length > 0 && room::is_short(&live, &txn, length) {
+            let short = length > 0 && room::is_short(&live, &txn, length);
+            if !short {
+                let done = change(&mut txn).and_then(|put| match put {
+                    Put::Done => txn.commit().map(|()| put),
+                    _ => Ok(put),
+                });
+                if done != Err(Code::MAP_FULL) {
+                    return done.map_err(failed);
+                }
+            } else {
                 drop(txn);
-                drop(live);
-                if !self.make_room(length)? {
-                    return Ok(Put::Full);
-                }
-                continue;
             }
-            let done = change(&mut txn).and_then(|put| match put {
-                Put::Done => txn.commit().map(|()| put),
-                _ => Ok(put),
-            });
-            match done {
-                Err(Code::MAP_FULL) => {
-                    drop(live);
-                    if !self.make_room(length)? {
-                        return Ok(Put::Full);
-                    }
-                }
-                done => return done.map_err(failed),
+            drop(live);
+            let begun = begun.get_or_insert_with(Instant::now);
+            match self.make_room(length)? {
+                Room::Made => {}
+                Room::AllUnflushed => return Ok(Put::Full),
+                // Somebody reads at this moment, and the pages of that moment cannot be used again until the read
+                // is over, which takes microseconds.
+                Room::Pinned if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_micros(200)),
+                Room::Pinned => return Ok(Put::Full),
             }
         }
-        Ok(Put::Full)
     }
 
     fn grow(&self) -> Result<bool> {

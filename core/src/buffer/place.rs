@@ -12,7 +12,7 @@
 //! Everything here runs under the open-lock of the store's directory.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -152,7 +152,13 @@ impl Place {
         let text = serde_json::to_vec(&header).map_err(|cause| Error::new(ErrorKind::Internal, cause.to_string()))?;
         // Renamed into place: a header is whole or missing, also when the file system is full.
         let temporary = path.join("header.new");
-        std::fs::write(&temporary, text)
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)
+            .and_then(|mut file| file.write_all(&text))
             .and_then(|()| std::fs::rename(&temporary, path.join("header")))
             .map_err(|cause| Error::io(format_args!("cannot make the buffer {}", path.display()), &cause))?;
         Ok(header)
@@ -173,8 +179,10 @@ fn open_files(directory: &Path, max_size: u64) -> Result<Live> {
             .open(path)
             .map_err(|cause| failed(&cause))
     };
-    let locks = open(&directory.join("buffer.mdb-lock"))?;
-    reserve_beyond_end(&locks, LOCK_FILE_SIZE).map_err(|cause| failed(&cause))?;
+    // Closed again before LMDB opens it: closing any descriptor of a file ends all POSIX locks this process has on it,
+    // and by those LMDB tells living readers from dead ones.
+    open(&directory.join("buffer.mdb-lock"))
+        .and_then(|locks| reserve_beyond_end(&locks, LOCK_FILE_SIZE).map_err(|cause| failed(&cause)))?;
     let file = open(&path)?;
     let mut size = file.metadata().map_err(|cause| failed(&cause))?.len();
     if size == 0 {

@@ -33,12 +33,23 @@ pub fn is_short(live: &Live, txn: &Write<'_>, length: usize) -> bool {
     txn.usage().bytes + length as u64 > map / 100 * FULL_PERCENT
 }
 
+/// What became of an attempt to make room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// There is some now.
+    Made,
+    /// Everything that is left is unflushed.
+    AllUnflushed,
+    /// Free pages are in sight, but somebody still reads what was on them.
+    Pinned,
+}
+
 impl Buffer {
-    /// Makes room for `length` bytes. `false`: everything that is left is unflushed.
-    pub(super) fn make_room(&self, length: usize) -> Result<bool> {
+    /// Makes room for `length` bytes.
+    pub(super) fn make_room(&self, length: usize) -> Result<Room> {
         if !self.full_grown.load(Ordering::Relaxed) {
             if self.grow()? {
-                return Ok(true);
+                return Ok(Room::Made);
             }
             self.full_grown.store(true, Ordering::Relaxed);
         }
@@ -48,18 +59,24 @@ impl Buffer {
             // Another process made it larger.
             drop(txn);
             drop(live);
-            return self.grow();
+            return self.grow().map(|_| Room::Made);
         }
         let mut txn = txn.map_err(failed)?;
         let wanted = (length as u64).max(live.env.extent().0 / 256);
-        let (evicted, freed) = evict(&mut txn, wanted).map_err(failed)?;
-        txn.commit().map_err(failed)?;
-        self.shared.add(Counter::BufferEvictions, evicted);
-        Ok(freed >= (length as u64).min(wanted) || evicted == VICTIMS as u64)
+        match evict(&mut txn, wanted).and_then(|evicted| txn.commit().map(|()| evicted)) {
+            Ok(0) => Ok(Room::AllUnflushed),
+            Ok(evicted) => {
+                self.shared.add(Counter::BufferEvictions, evicted);
+                Ok(Room::Made)
+            }
+            Err(Code::MAP_FULL) => Ok(Room::Pinned),
+            Err(code) => Err(failed(code)),
+        }
     }
 }
 
-fn evict(txn: &mut Write<'_>, wanted: u64) -> Result<(u64, u64), Code> {
+/// Evicts entries of `wanted` bytes together, or as many as one transaction may; returns how many.
+fn evict(txn: &mut Write<'_>, wanted: u64) -> Result<u64, Code> {
     let mut random = rand::rng();
     let (mut evicted, mut freed) = (0, 0);
     for _ in 0..VICTIMS {
@@ -79,7 +96,7 @@ fn evict(txn: &mut Write<'_>, wanted: u64) -> Result<(u64, u64), Code> {
             break;
         }
     }
-    Ok((evicted, freed))
+    Ok(evicted)
 }
 
 /// The clean entry that expires first among the next few from `start` on, and its size.

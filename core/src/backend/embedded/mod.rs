@@ -128,7 +128,8 @@ impl Store for Embedded {
             Access::Fresh => None,
             _ => self.find(id)?.filter(|record| !record.expires.is_past(now())),
         };
-        let lease = Lease { existed: found.is_some(), fresh: access == Access::Fresh, ..Lease::default() };
+        let existed = found.is_some();
+        let lease = Lease { existed, fresh: access == Access::Fresh, unbuffered: existed, ..Lease::default() };
         let found = match found {
             None => Found::Missing,
             Some(record) if known == Some(record.version) => Found::Current(record.expires),
