@@ -28,6 +28,9 @@ const BATCH_BYTES: usize = 8 << 20;
 const READ: usize = 128;
 const READ_BYTES: usize = 256 << 10;
 
+/// How long a writer that found no room sleeps while somebody else flushes.
+const ANOTHER_LOOK: Duration = Duration::from_millis(2);
+
 /// What the owner of a buffered store gives it.
 pub struct Parts<S> {
     /// The buffer.
@@ -126,22 +129,31 @@ impl<S: Batch + Sweep> Buffered<S> {
 
     fn flush_all(&self, locks: &HostLocks) -> Result<()> {
         let mut after: Option<Box<[u8]>> = None;
-        loop {
-            let (mut batch, mut bytes) = (Vec::new(), 0);
-            while batch.len() < BATCH && bytes < BATCH_BYTES {
-                let some = self.buffer.unflushed(after.as_deref(), READ, READ_BYTES)?;
-                let Some(last) = some.last() else { break };
-                after = Some(last.id.clone());
-                bytes += some.iter().filter_map(|some| some.entry.as_deref()).map(<[u8]>::len).sum::<usize>();
-                batch.extend(some);
-            }
-            if batch.is_empty() {
-                return Ok(());
-            }
-            self.flush_batch(locks, &batch).inspect_err(|_| self.shared.add(Counter::FlushErrors, 1))?;
-            self.shared.add(Counter::FlushRuns, 1);
-            self.shared.add(Counter::FlushedSessions, batch.len() as u64);
+        while let Some(last) = self.flush_next(locks, after.as_deref())? {
+            after = Some(last);
         }
+        Ok(())
+    }
+
+    /// Brings the next batch behind the id `after` to the store; returns the last id of it.
+    fn flush_next(&self, locks: &HostLocks, after: Option<&[u8]>) -> Result<Option<Box<[u8]>>> {
+        let (mut batch, mut bytes): (Vec<Unflushed>, usize) = (Vec::new(), 0);
+        while batch.len() < BATCH && bytes < BATCH_BYTES {
+            let after = batch.last().map(|last| &*last.id).or(after);
+            let some = self.buffer.unflushed(after, READ, READ_BYTES)?;
+            if some.is_empty() {
+                break;
+            }
+            bytes += some.iter().filter_map(|some| some.entry.as_deref()).map(<[u8]>::len).sum::<usize>();
+            batch.extend(some);
+        }
+        if batch.is_empty() {
+            return Ok(None);
+        }
+        self.flush_batch(locks, &batch).inspect_err(|_| self.shared.add(Counter::FlushErrors, 1))?;
+        self.shared.add(Counter::FlushRuns, 1);
+        self.shared.add(Counter::FlushedSessions, batch.len() as u64);
+        Ok(batch.pop().map(|last| last.id))
     }
 
     fn flush_batch(&self, locks: &HostLocks, batch: &[Unflushed]) -> Result<()> {
@@ -175,15 +187,17 @@ impl<S: Batch + Sweep> Buffered<S> {
             match self.buffer.put(id, value, true, allowed)? {
                 Put::Done => break,
                 Put::Refused => return Ok(Some(false)),
-                // Writers outrun the disk: they wait for the flusher, or are it.
+                // Writers outrun the disk: each waits for a batch, or brings one there itself.
+                Put::Full if begun.elapsed() >= self.limit => {
+                    return Err(Error::new(
+                        ErrorKind::Full,
+                        "the session buffer is full and the store does not take sessions fast enough; \
+                         raise rustdb.buffer_size, or see what slows the disk",
+                    ));
+                }
                 Put::Full => {
-                    let left = self.limit.saturating_sub(begun.elapsed());
-                    if !self.flush(left)? || left.is_zero() {
-                        return Err(Error::new(
-                            ErrorKind::Full,
-                            "the session buffer is full and the store does not take sessions fast enough; \
-                             raise rustdb.buffer_size, or see what slows the disk",
-                        ));
+                    if self.as_flusher(Duration::ZERO, |locks| self.flush_next(locks, None))?.is_none() {
+                        std::thread::sleep(ANOTHER_LOOK);
                     }
                 }
             }

@@ -90,8 +90,9 @@ pub fn lifetime_of(seconds: i64) -> u64 {
 
 /// Seconds since 1970.
 pub fn now() -> i64 {
-    // Before 1970 nothing has expired.
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+    // SAFETY: with a null pointer time(2) only returns the time. It costs a tenth of clock_gettime, whose nanoseconds
+    // nobody needs here.
+    unsafe { libc::time(std::ptr::null_mut()) }
 }
 
 /// A session as a store keeps it. The payload is PHP's session string, which no store looks into.

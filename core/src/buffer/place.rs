@@ -14,7 +14,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -220,7 +220,13 @@ fn reserve_beyond_end(file: &File, size: u64) -> io::Result<()> {
 impl Live {
     /// Whether the file was deleted behind our back, as logind does when a user logs out (RemoveIPC).
     pub fn is_unlinked(&self) -> bool {
-        self.file.metadata().is_ok_and(|file| file.nlink() == 0)
+        // Asked for with every session, so by the cheapest call there is: fstat takes half the time of the statx that
+        // `File::metadata` makes.
+        // SAFETY: a zeroed stat is valid, and the descriptor is open.
+        unsafe {
+            let mut stat: libc::stat = std::mem::zeroed();
+            libc::fstat(self.file.as_raw_fd(), &mut stat) == 0 && stat.st_nlink == 0
+        }
     }
 
     /// Takes over the size another process gave the file, or makes it larger. `false`: it cannot grow any more.
