@@ -23,6 +23,7 @@ fn main() {
         .allowlist_function("php_session_create_id")
         .allowlist_function("php_log_err_with_severity")
         .allowlist_function("zend_ini_long")
+        .allowlist_function("zend_ini_string")
         .allowlist_function("display_ini_entries")
         // One type for PHP's strings in the whole skin.
         .blocklist_type("_?zend_string")

@@ -13,6 +13,7 @@ use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 use rustdb_core::config::{ENTRIES, Raw, Settings, redacted};
 
 use crate::report;
+use crate::session_api::zend_ini_string;
 
 /// php.ini and per-directory values, but no script.
 const WHO: IniEntryPermission = IniEntryPermission::from_bits_retain(
@@ -65,6 +66,16 @@ pub fn edition() -> u64 {
 /// The values of now.
 pub fn values() -> Vec<String> {
     VALUES.with_borrow(Clone::clone)
+}
+
+/// `session.save_path`, as a session that starts now would get it.
+pub fn save_path() -> Vec<u8> {
+    const NAME: &CStr = c"session.save_path";
+    // SAFETY: the name is a C string of this length; PHP returns one of its own, or null for an unknown entry.
+    unsafe {
+        let value = zend_ini_string(NAME.as_ptr(), NAME.count_bytes() as _, 0);
+        if value.is_null() { Vec::new() } else { CStr::from_ptr(value).to_bytes().to_vec() }
+    }
 }
 
 /// Says at startup what is wrong with the settings; sessions refuse to start with them.

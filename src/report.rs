@@ -79,7 +79,8 @@ pub fn log(error: &Error) {
 /// Applications silence warnings (`@session_start()`); what fails then is written to the log all the same.
 fn log_if_silenced(error: &Error) {
     let silenced = ExecutorGlobals::get().error_reporting & E_WARNING == 0;
-    if !silenced {
+    // A bad id comes from a visitor and is no failure of the server's.
+    if !silenced || error.kind() == ErrorKind::InvalidId {
         return;
     }
     let lately = LOGGED.with_borrow_mut(|logged| {

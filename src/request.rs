@@ -98,10 +98,7 @@ impl Thread {
     pub fn sessions(&mut self) -> Result<Rc<Sessions>> {
         match self.held.as_ref() {
             Some((sessions, _)) => Ok(Rc::clone(sessions)),
-            None => {
-                let path = self.chosen_by.as_ref().map_or_else(Box::default, |(_, path)| path.clone());
-                self.sessions_for(&path)
-            }
+            None => self.sessions_for(&ini::save_path()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The background thread: one for each process that has something to do in the background.
 //!
-//! It starts with the first change that is to be flushed, not with PHP, so a fork never finds it in php-fpm's master.
+//! It starts when a store is first used, not with PHP, so php-fpm never forks with it running.
 //! It blocks all signals, never touches PHP, and never waits for a lock: it flushes and collects garbage if it gets
 //! the flusher lock, and otherwise tries again an interval later. With nothing to do it sleeps without waking.
 

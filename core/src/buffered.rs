@@ -15,7 +15,6 @@ use crate::config::WriteMode;
 use crate::entry::Stamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{HostLocks, LockKind, LockName};
-use crate::notices::Notices;
 use crate::record::{Expiry, Record, SessionId, Version, now};
 use crate::shared::{Counter, Shared};
 use crate::store::{Access, Batch, Begun, Change, Committed, Found, Lease, Store, Sweep, Swept};
@@ -45,8 +44,6 @@ pub struct Parts<S> {
     pub locks: HostLocks,
     /// Counters.
     pub shared: Arc<Shared>,
-    /// Where troubles are noted that cost speed only.
-    pub notices: Arc<Notices>,
 }
 
 /// A store with a buffer in front.
@@ -58,14 +55,13 @@ pub struct Buffered<S> {
     /// Held while flushing; the lock file in it excludes other processes, the mutex other threads of this one.
     flushing: Mutex<HostLocks>,
     shared: Arc<Shared>,
-    notices: Arc<Notices>,
 }
 
 impl<S: Batch + Sweep> Buffered<S> {
     /// Puts a buffer in front of a store.
     pub fn new(parts: Parts<S>) -> Buffered<S> {
-        let Parts { buffer, store, write, limit, locks, shared, notices } = parts;
-        Buffered { buffer, store, write, limit, flushing: Mutex::new(locks), shared, notices }
+        let Parts { buffer, store, write, limit, locks, shared } = parts;
+        Buffered { buffer, store, write, limit, flushing: Mutex::new(locks), shared }
     }
 
     /// The buffer.
@@ -265,12 +261,8 @@ impl<S: Batch + Sweep> Store for Buffered<S> {
         if access == Access::Fresh {
             return Ok(Begun { found: Found::Missing, lease: Lease { fresh: true, ..Lease::default() } });
         }
-        let lookup = self.buffer.read(id).unwrap_or_else(|error| {
-            // Without the buffer it is slower, not wrong: what was unflushed stays in it.
-            self.notices.note(error);
-            Lookup::Miss
-        });
-        match lookup {
+        // A buffer that fails is not passed over: it may have what the store lacks.
+        match self.buffer.read(id)? {
             Lookup::Session(record) if !record.expires.is_past(now()) => {
                 let lease = Lease { existed: true, ..Lease::default() };
                 let found =
@@ -286,9 +278,7 @@ impl<S: Batch + Sweep> Store for Buffered<S> {
         match change {
             Change::None => {
                 if lease.unbuffered {
-                    if let Err(error) = self.fill(id) {
-                        self.notices.note(error);
-                    }
+                    self.fill(id)?;
                 }
                 Ok(Committed::Done)
             }

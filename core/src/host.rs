@@ -116,7 +116,6 @@ impl Host {
                 limit: settings.lock_wait,
                 locks: HostLocks::open(directory, Arc::clone(&shared))?,
                 shared: Arc::clone(&shared),
-                notices: Arc::clone(&notices),
             })),
         };
         Ok(Host {

@@ -8,7 +8,6 @@ use rustdb_core::buffer::{Buffer, place::Place};
 use rustdb_core::buffered::{Buffered, Parts};
 use rustdb_core::config::WriteMode;
 use rustdb_core::lock::HostLocks;
-use rustdb_core::notices::Notices;
 use rustdb_core::owner::Owner;
 use rustdb_core::record::{Expiry, Record, SessionId, now};
 use rustdb_core::shared::Shared;
@@ -61,7 +60,6 @@ fn buffered(write: WriteMode, size: u64) -> Fixture<Buffered<Embedded>> {
         limit: Duration::from_secs(30),
         locks: HostLocks::open(&path, Arc::clone(&shared)).unwrap(),
         shared,
-        notices: Arc::new(Notices::default()),
     });
     Fixture { store, buffer: Some(buffer), _directory: directory }
 }

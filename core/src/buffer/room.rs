@@ -1,9 +1,10 @@
 //! How a full buffer makes room: it grows as long as it may, then evicts sessions that the store has too.
 //!
-//! Victims are found by sampling: a random place in the order of ids, the next few clean entries there, and of those
-//! the one that expires first, which is the one used least recently. That needs no bookkeeping when a session is
-//! read, and comes close to evicting the least recently used (Redis samples five keys for the same reason, see
-//! `maxmemory-samples` in its documentation).
+//! Victims are found by sampling: a few random places in the order of ids, a run of clean entries at each, and of
+//! those the run that expires first on average, which is the one used least recently. That needs no bookkeeping when a
+//! session is read, and comes close to evicting the least recently used (Redis samples keys for the same reason, see
+//! `maxmemory-samples` in its documentation). Whole runs go, not single entries: LMDB gives a page back only when the
+//! neighbours on it are gone too.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
@@ -15,17 +16,20 @@ use super::{Buffer, ENTRY, Key, UNFLUSHED, failed};
 use crate::entry::Stamp;
 use crate::error::Result;
 use crate::lmdb::{Code, Reader, Write};
-use crate::record::Expiry;
 use crate::shared::Counter;
 
 /// The buffer counts as full at 80 % of its pages: LMDB needs some free ones to write the next version of others.
 const FULL_PERCENT: u64 = 80;
-/// Evictions in one transaction; bounds it to about 0.1 ms.
-const VICTIMS: usize = 64;
-/// Clean entries looked at for one victim.
-const SAMPLE: usize = 5;
-/// Entries looked at for one victim, clean or not.
-const LOOKS: usize = 20;
+/// What one transaction evicts: 1/256 of the buffer, but no more entries than about 0.1 ms allows.
+const SHARE: u64 = 256;
+const VICTIMS: usize = 128;
+/// Runs looked at for one that goes, and the entries of a run.
+const SAMPLES: usize = 3;
+const RUN: usize = 32;
+/// Random places tried before the ids are taken not to be random, and the search begins at the first one.
+const TRIES: usize = 16;
+/// Unflushed entries passed over on the way to a clean one.
+const PATIENCE: usize = 4096;
 
 /// Whether `length` bytes more would make the buffer too full.
 pub fn is_short(live: &Live, txn: &Write<'_>, length: usize) -> bool {
@@ -62,7 +66,7 @@ impl Buffer {
             return self.grow().map(|_| Room::Made);
         }
         let mut txn = txn.map_err(failed)?;
-        let wanted = (length as u64).max(live.env.extent().0 / 256);
+        let wanted = (length as u64).max(live.env.extent().0 / SHARE);
         match evict(&mut txn, wanted).and_then(|evicted| txn.commit().map(|()| evicted)) {
             Ok(0) => Ok(Room::AllUnflushed),
             Ok(evicted) => {
@@ -75,38 +79,60 @@ impl Buffer {
     }
 }
 
+/// A run of clean entries.
+#[derive(Default)]
+struct Run {
+    ids: Vec<Box<[u8]>>,
+    bytes: u64,
+    /// The sum of what is left until they expire.
+    expiries: i128,
+}
+
+impl Run {
+    fn mean_expiry(&self) -> i128 {
+        self.expiries / self.ids.len().max(1) as i128
+    }
+}
+
 /// Evicts entries of `wanted` bytes together, or as many as one transaction may; returns how many.
 fn evict(txn: &mut Write<'_>, wanted: u64) -> Result<u64, Code> {
-    let mut random = rand::rng();
-    let (mut evicted, mut freed) = (0, 0);
-    for _ in 0..VICTIMS {
-        // Ids of PHP are drawn from `0-9 a-v A-Z , -`, evenly; a short random start spreads the samples well
-        // enough, and for other ids the scan still finds whatever follows.
-        let start: [u8; 4] = std::array::from_fn(|_| b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-,"
-            [random.random_range(0..64)]);
-        let mut victim = sample(txn, &start)?;
-        if victim.is_none() {
-            victim = sample(txn, b"")?;
+    let (mut evicted, mut freed, mut tries) = (0, 0, 0);
+    while freed < wanted && evicted < VICTIMS as u64 {
+        let mut runs = Vec::new();
+        while runs.len() < SAMPLES && tries < TRIES {
+            tries += 1;
+            runs.extend(run_from(txn, &random_place(), RUN)?);
         }
-        let Some((id, length)) = victim else { break };
-        txn.delete(Key::new(ENTRY, &id).as_bytes())?;
-        evicted += 1;
-        freed += length as u64;
-        if freed >= wanted {
-            break;
+        if runs.is_empty() {
+            runs.extend(run_from(txn, b"", PATIENCE)?);
         }
+        let Some(run) = runs.into_iter().min_by_key(Run::mean_expiry) else { break };
+        for id in &run.ids {
+            txn.delete(Key::new(ENTRY, id).as_bytes())?;
+        }
+        evicted += run.ids.len() as u64;
+        freed += run.bytes;
+        tries = 0;
     }
     Ok(evicted)
 }
 
-/// The clean entry that expires first among the next few from `start` on, and its size.
-fn sample(txn: &Write<'_>, start: &[u8]) -> Result<Option<(Box<[u8]>, usize)>, Code> {
-    let mut best: Option<(Expiry, Box<[u8]>, usize)> = None;
-    let (mut clean, mut looks) = (0, 0);
+/// A place among ids: PHP draws them evenly from `0-9 a-v` or from more of the characters that are allowed.
+fn random_place() -> [u8; 4] {
+    let mut random = rand::rng();
+    std::array::from_fn(|_| {
+        b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-,"[random.random_range(0..64)]
+    })
+}
+
+/// The first clean entries from `start` on, among the next `looks` entries. `None`: none of them is clean.
+fn run_from(txn: &Write<'_>, start: &[u8], looks: usize) -> Result<Option<Run>, Code> {
+    let mut run = Run::default();
+    let mut looked = 0;
     let mut trouble = None;
     txn.scan(Key::new(ENTRY, start).as_bytes(), &mut |key, value| {
         let Some((&ENTRY, id)) = key.split_first() else { return ControlFlow::Break(()) };
-        looks += 1;
+        looked += 1;
         match txn.get(Key::new(UNFLUSHED, id).as_bytes()) {
             Err(code) => {
                 trouble = Some(code);
@@ -114,19 +140,17 @@ fn sample(txn: &Write<'_>, start: &[u8]) -> Result<Option<(Box<[u8]>, usize)>, C
             }
             Ok(Some(_)) => {}
             Ok(None) => {
-                clean += 1;
                 // What is too short to be an entry goes first.
-                let expires = Stamp::of(value).map_or(Expiry(i64::MIN), |stamp| stamp.expires());
-                if best.as_ref().is_none_or(|(earliest, ..)| expires < *earliest) {
-                    best = Some((expires, id.into(), value.len()));
-                }
+                let expires = Stamp::of(value).map_or(i64::MIN, |stamp| stamp.expires().0);
+                run.expiries += i128::from(expires);
+                run.bytes += value.len() as u64;
+                run.ids.push(id.into());
             }
         }
-        if clean == SAMPLE || looks == LOOKS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if run.ids.len() == RUN || looked == looks { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     match trouble {
         Some(code) => Err(code),
-        None => Ok(best.map(|(_, id, length)| (id, length))),
+        None => Ok((!run.ids.is_empty()).then_some(run)),
     }
 }
-

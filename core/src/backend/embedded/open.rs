@@ -81,7 +81,8 @@ fn try_open(path: &Path) -> Result<Opened> {
     let env = loop {
         match Env::open(path, Options { map_size, max_readers: MAX_READERS, volatile: false }) {
             Ok(env) => break env,
-            Err(Code(libc::ENOMEM)) if map_size > LEAST_MAP => map_size /= 2,
+            // EINVAL is how valgrind says it.
+            Err(Code(libc::ENOMEM | libc::EINVAL)) if map_size > LEAST_MAP => map_size /= 2,
             Err(code) if code.is_damage() => return Ok(Opened::Damaged(code.to_io().to_string())),
             Err(code) => return Err(failed(&code.to_io())),
         }

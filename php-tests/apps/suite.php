@@ -1,0 +1,28 @@
+<?php
+/**
+ * Real applications, scripted over HTTP. Each visit is a story whose steps are written down; with the
+ * handler under test it has to read exactly as with `files`, and PHP's log has to stay empty.
+ */
+
+declare(strict_types=1);
+
+require __DIR__ . '/../lib/all.php';
+require __DIR__ . '/application.php';
+require __DIR__ . '/mariadb.php';
+require __DIR__ . '/dokuwiki.php';
+require __DIR__ . '/phpmyadmin.php';
+
+foreach (['DokuWiki' => visit_dokuwiki(...), 'phpMyAdmin' => visit_phpmyadmin(...)] as $name => $visit) {
+    $with_files = null;
+    test("$name with files", function (Sandbox $sandbox) use ($visit, &$with_files) {
+        $with_files = $visit($sandbox, 'files')->steps;
+        note(count($with_files) . ' steps');
+    });
+    test("$name with " . Php::handler() . ', the same in every step', function (Sandbox $sandbox) use ($visit, &$with_files) {
+        $steps = $visit($sandbox, Php::handler())->steps;
+        note(count($steps) . ' steps');
+        check($with_files !== null, 'there is nothing to compare with: the visit with files did not succeed');
+        check_same($with_files, $steps, 'steps');
+    });
+}
+Runner::finish();

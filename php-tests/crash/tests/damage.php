@@ -1,0 +1,160 @@
+<?php
+/**
+ * Files that are not as they were left. Whatever is in them, a visitor gets his own session or a new one, never
+ * somebody else's, and the log says what happened.
+ */
+
+declare(strict_types=1);
+
+/** Replaces a store's file while nobody uses it. */
+function replace(string $file, callable $change): void
+{
+    $text = $change(file_get_contents($file));
+    file_put_contents($file, $text);
+}
+
+const DAMAGES = [
+    'cut in half' => 'fn_half',
+    'cut to 100 bytes' => 'fn_100',
+    'full of zeros' => 'fn_zeros',
+    'a text of somebody else' => 'fn_text',
+    'with a bad magic number' => 'fn_magic',
+    'of another LMDB version' => 'fn_version',
+];
+
+function damage(string $how, string $text): string
+{
+    // The magic number stands at offset 16 of the first two pages, the version of the format behind it.
+    $overwrite = fn (int $at, string $bytes) => substr_replace(substr_replace($text, $bytes, $at, strlen($bytes)), $bytes, 4096 + $at, strlen($bytes));
+    $magic = strpos($text, "\xDE\xC0\xEF\xBE");
+    check($magic !== false && $magic < 64, 'this is no LMDB file');
+    return match ($how) {
+        'cut in half' => substr($text, 0, intdiv(strlen($text), 8192) * 4096),
+        'cut to 100 bytes' => substr($text, 0, 100),
+        'full of zeros' => str_repeat("\0", strlen($text)),
+        'a text of somebody else' => str_repeat("Dear diary, today\n", intdiv(strlen($text), 18)),
+        'with a bad magic number' => $overwrite($magic, "\xDE\xAD\xBE\xEF"),
+        'of another LMDB version' => $overwrite($magic + 4, "\x7f\0\0\0"),
+    };
+}
+
+foreach (array_keys(DAMAGES) as $how) {
+    test("a store file $how is set aside with a warning, and a new one begun", function (Sandbox $sandbox) use ($how) {
+        $cli = new Cli($sandbox);
+        $ids = Cli::ids('before', 300);
+        $cli->run('count', ['ids' => $ids, 'size' => 1500])->json();
+        $cli->reboot();
+        $file = "{$cli->store->path}/store.mdb";
+        replace($file, fn ($text) => damage($how, $text));
+        $damaged = md5_file($file);
+
+        $sandbox->expect_logged('/rustdb: .*store was damaged.*moved to .*store\.mdb\.damaged-/');
+        check_same(array_fill_keys($ids, 1), $cli->run('count', ['ids' => $ids])->json(), 'numbers in the new store');
+        $aside = glob("$file.damaged-*");
+        check_same([$damaged], array_map('md5_file', $aside), 'content of what was set aside');
+        $cli->reboot();
+        $cli->check_sessions(array_fill_keys($ids, 1), 'in the new store, on the disk');
+    });
+
+    test("a buffer file $how costs nothing that was flushed", function (Sandbox $sandbox) use ($how) {
+        $cli = new Cli($sandbox);
+        $ids = Cli::ids('before', 300);
+        $cli->run('count', ['ids' => $ids, 'size' => 1500])->json();
+        $cli->store->flush();
+        $buffer = $cli->run('status')->json()['buffer']['path'];
+        replace("$buffer/buffer.mdb", fn ($text) => damage($how, $text));
+        check_same(array_fill_keys($ids, 2), $cli->run('count', ['ids' => $ids])->json(), 'numbers');
+        $cli->reboot();
+        $cli->check_sessions(array_fill_keys($ids, 2), 'on the disk');
+    });
+}
+
+/** Flips a bit in every other one of these sessions' values, at random places; returns their ids. */
+function flip_bits(string $file, array $ids): array
+{
+    $flipped = [];
+    replace($file, function (string $text) use ($ids, &$flipped) {
+        foreach ($ids as $number => $id) {
+            if ($number % 2 === 1) {
+                continue;
+            }
+            // Every copy of the payload, of which older pages may hold some; the value begins 32 bytes before it.
+            $payload = "id|s:" . strlen($id) . ":\"$id\"";
+            $at = strpos($text, $payload);
+            check($at !== false, "session $id is not in the file");
+            $place = random_int(0, 3) === 0 ? random_int(-32, -1) : random_int(0, 500);
+            for (; $at !== false; $at = strpos($text, $payload, $at + 600)) {
+                $text[$at + $place] = chr(ord($text[$at + $place]) ^ (1 << random_int(0, 7)));
+            }
+            $flipped[] = $id;
+        }
+        return $text;
+    });
+    return $flipped;
+}
+
+test('bits flipped in values of the store read as no session, with a warning, and harm no other session', function (Sandbox $sandbox) {
+    $cli = new Cli($sandbox);
+    $ids = Cli::ids('bits', 60);
+    $cli->run('count', ['ids' => $ids, 'size' => 1000])->json();
+    $cli->reboot();
+    $flipped = flip_bits("{$cli->store->path}/store.mdb", $ids);
+    $sandbox->expect_logged('/rustdb: .*damaged/');
+    $found = $cli->run('read', ['ids' => $ids])->json();
+    foreach ($ids as $id) {
+        check_same(in_array($id, $flipped, true) ? 0 : 1, $found[$id], "number of session $id");
+    }
+    // Damaged ones can be begun anew, and the collector gets along with them.
+    check_same(array_fill_keys($flipped, 1), $cli->run('count', ['ids' => $flipped])->json(), 'numbers of new sessions');
+    $cli->reboot();
+    $cli->check_sessions(array_fill_keys($ids, 1), 'at the end');
+});
+
+test('bits flipped in values of the buffer never show, and what the store has is served', function (Sandbox $sandbox) {
+    $cli = new Cli($sandbox);
+    $ids = Cli::ids('bits', 60);
+    $cli->run('count', ['ids' => $ids, 'size' => 1000])->json();
+    $cli->store->flush();
+    $buffer = $cli->run('status')->json()['buffer']['path'];
+    check(count(flip_bits("$buffer/buffer.mdb", $ids)) === 30, 'nothing was flipped');
+    $cli->check_sessions(array_fill_keys($ids, 1), 'from the store');
+    check($cli->run('status')->json()['buffer']['damaged'] >= 30, 'the damage was not counted');
+    check_same(array_fill_keys($ids, 2), $cli->run('count', ['ids' => $ids])->json(), 'numbers');
+});
+
+test("another session's value under an id reads as no session", function (Sandbox $sandbox) {
+    $cli = new Cli($sandbox);
+    // Of one length and size, so that one value fits into the place of the other.
+    $ids = Cli::ids('swap', 9);
+    $cli->run('count', ['ids' => $ids, 'size' => 1000])->json();
+    $cli->reboot();
+    replace("{$cli->store->path}/store.mdb", function (string $text) use ($ids) {
+        $place = fn (string $id) => strpos($text, "id|s:" . strlen($id) . ":\"$id\"") - 32;
+        $length = 32 + strlen('id|s:23:"";number|i:1;fill|s:1000:"";') + strlen($ids[0]) + 1000;
+        [$from, $to] = [$place($ids[0]), $place($ids[1])];
+        return substr_replace($text, substr($text, $from, $length), $to, $length);
+    });
+    // work.php ends with status 3 if it sees somebody else's session.
+    $found = $cli->run('read', ['ids' => $ids])->json();
+    check_same(0, $found[$ids[1]], 'number of the overwritten session');
+    check_same(1, $found[$ids[2]], 'number of a session beside it');
+    $sandbox->expect_logged('/rustdb: .*damaged/');
+});
+
+test('damaged counters are told of, and cost no session', function (Sandbox $sandbox) {
+    $cli = new Cli($sandbox);
+    $cli->run('count', ['ids' => ['visitor']])->json();
+    $file = "{$cli->store->path}/shared";
+    foreach (['' => 'emptied', "\0\0\0\0\0\0\0\0" => 'zeroed', 'rustdbS0' => 'of an older version'] as $magic => $how) {
+        replace($file, fn ($text) => $magic === '' ? '' : substr_replace($text, $magic, 0, 8));
+        $number = $cli->run('count', ['ids' => ['visitor']])->json()['visitor'];
+        if ($number === null) {
+            unlink($file);
+            $number = $cli->run('count', ['ids' => ['visitor']])->json()['visitor'];
+        }
+        check_same(($before ?? 1) + 1, $number, "number with the file $how");
+        $before = $number;
+    }
+    $sandbox->expect_logged('/rustdb: .*shared.*(damaged|version)/');
+    $sandbox->expect_logged('/session_start\(\): Failed to (read|initialize)/');
+});

@@ -1,0 +1,27 @@
+--TEST--
+A process whose buffer is unlinked goes on and loses no session
+--INI--
+session.save_handler=rustdb
+rustdb.store=embedded://{TMP}/rustdb-phpt-buffer-removed-under-a-running-process
+--FILE--
+<?php
+require __DIR__ . '/store.inc';
+store_create();
+
+put('before', ['a' => 1]);
+$path = rustdb_status()['buffer']['path'];
+remove_tree(is_file($path) ? dirname($path) : $path);
+put('after', ['b' => 2]);
+echo session_elsewhere('before'), session_elsewhere('after'), "\n";
+session_id('after');
+session_start();
+var_dump(lock_is_free('after'));
+?>
+--CLEAN--
+<?php
+require __DIR__ . '/store.inc';
+store_remove();
+?>
+--EXPECT--
+{"a":1}{"b":2}
+bool(false)

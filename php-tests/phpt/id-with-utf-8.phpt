@@ -1,0 +1,21 @@
+--TEST--
+A session id in UTF-8 is refused
+--INI--
+session.save_handler=rustdb
+rustdb.store=embedded://{TMP}/rustdb-phpt-id-with-utf-8
+--FILE--
+<?php
+require __DIR__ . '/bad_id.inc';
+refused('séance');
+?>
+--CLEAN--
+<?php
+require __DIR__ . '/store.inc';
+store_remove();
+?>
+--EXPECT--
+in strict mode: refused
+session_start: refused
+read: refused
+write: refused
+destroy: harmless

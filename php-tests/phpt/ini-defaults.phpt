@@ -1,0 +1,29 @@
+--TEST--
+Every entry has its documented default
+--INI--
+
+--FILE--
+<?php
+require __DIR__ . '/store.inc';
+store_create();
+
+foreach (['store', 'lock', 'lock_wait', 'buffer_size', 'write', 'flush_interval', 'touch_interval', 'lifetime', 'gc_probability', 'gc_divisor'] as $entry) {
+    echo "rustdb.$entry = ", var_export(ini_get("rustdb.$entry"), true), "\n";
+}
+?>
+--CLEAN--
+<?php
+require __DIR__ . '/store.inc';
+store_remove();
+?>
+--EXPECT--
+rustdb.store = ''
+rustdb.lock = 'exclusive'
+rustdb.lock_wait = '30'
+rustdb.buffer_size = '64M'
+rustdb.write = 'auto'
+rustdb.flush_interval = '1'
+rustdb.touch_interval = '60'
+rustdb.lifetime = '0'
+rustdb.gc_probability = '1'
+rustdb.gc_divisor = '1000'

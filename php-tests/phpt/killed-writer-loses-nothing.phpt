@@ -1,0 +1,25 @@
+--TEST--
+A session closed by a process that is then killed is read by the next process
+--INI--
+session.save_handler=rustdb
+rustdb.store=embedded://{TMP}/rustdb-phpt-killed-writer-loses-nothing
+rustdb.write=behind
+--FILE--
+<?php
+require __DIR__ . '/store.inc';
+store_create();
+
+$writer = php_start('session_id("kept"); session_start(); $_SESSION["a"] = 1; session_write_close(); fwrite(STDERR, "done"); stream_get_contents(STDIN);');
+var_dump(fread($writer->out, 4));
+proc_terminate($writer->process, 9);
+php_wait($writer);
+echo session_elsewhere('kept'), "\n";
+?>
+--CLEAN--
+<?php
+require __DIR__ . '/store.inc';
+store_remove();
+?>
+--EXPECT--
+string(4) "done"
+{"a":1}

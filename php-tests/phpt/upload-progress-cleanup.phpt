@@ -1,0 +1,51 @@
+--TEST--
+The progress of an upload is removed from the session when cleanup is on
+--SKIPIF--
+<?php
+// The upload opens the session before the script runs, so the store has to be there earlier. "nocache" has this run each time.
+require __DIR__ . '/store.inc';
+store_create();
+echo 'nocache';
+?>
+--COOKIE--
+PHPSESSID=uploader
+--POST_RAW--
+Content-Type: multipart/form-data; boundary=---------------------------20896060251896012921717172737
+-----------------------------20896060251896012921717172737
+Content-Disposition: form-data; name="PHP_SESSION_UPLOAD_PROGRESS"
+
+upload
+-----------------------------20896060251896012921717172737
+Content-Disposition: form-data; name="file1"; filename="file1.txt"
+
+1
+-----------------------------20896060251896012921717172737
+Content-Disposition: form-data; name="file2"; filename="file2.txt"
+
+22
+-----------------------------20896060251896012921717172737--
+--INI--
+session.save_handler=rustdb
+rustdb.store=embedded://{TMP}/rustdb-phpt-upload-progress-cleanup
+file_uploads=1
+session.upload_progress.enabled=1
+session.upload_progress.freq=0
+session.upload_progress.min_freq=0
+session.upload_progress.cleanup=1
+--FILE--
+<?php
+require __DIR__ . '/store.inc';
+store_create();
+
+session_start();
+var_dump(session_id(), isset($_SESSION['upload_progress_upload']), count($_FILES));
+?>
+--CLEAN--
+<?php
+require __DIR__ . '/store.inc';
+store_remove();
+?>
+--EXPECT--
+string(8) "uploader"
+bool(false)
+int(2)

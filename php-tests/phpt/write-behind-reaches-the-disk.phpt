@@ -1,0 +1,28 @@
+--TEST--
+With rustdb.write=behind a session reaches the disk within moments, and outlives the loss of the buffer
+--INI--
+session.save_handler=rustdb
+rustdb.store=embedded://{TMP}/rustdb-phpt-write-behind-reaches-the-disk
+rustdb.write=behind
+--FILE--
+<?php
+require __DIR__ . '/store.inc';
+store_create();
+
+$writer = php_start('session_id("kept"); session_start(); $_SESSION["a"] = 1; session_write_close(); fwrite(STDERR, "done"); stream_get_contents(STDIN);');
+var_dump(fread($writer->out, 4));
+var_dump(wait_until(fn () => rustdb_status()['buffer']['unflushed'] === 0));
+proc_terminate($writer->process, 9);
+php_wait($writer);
+buffer_remove();
+echo session_elsewhere('kept'), "\n";
+?>
+--CLEAN--
+<?php
+require __DIR__ . '/store.inc';
+store_remove();
+?>
+--EXPECT--
+string(4) "done"
+bool(true)
+{"a":1}
