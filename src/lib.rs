@@ -12,7 +12,8 @@
 //! Every function that PHP calls catches panics. PHP's allocator, warnings and user error handlers can leave by
 //! longjmp, which runs no destructors: whatever may do that is called last, with nothing droppable on the stack.
 
-#![allow(unsafe_code)]
+// The macro that exports `get_module` adds functions that it does not document.
+#![allow(missing_docs)]
 
 mod frames;
 mod info;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use rustdb_core::config::{Raw, Settings};
 use rustdb_core::error::{Error, ErrorKind, Result};
 use rustdb_core::process;
-use rustdb_core::record::SessionId;
+use rustdb_core::record::{SessionId, now};
 use rustdb_core::sessions::{Held, Intent, Report, Sessions};
 use rustdb_core::store::Access;
 
@@ -29,6 +29,10 @@ pub struct Thread {
     chosen_by: Option<(u64, Box<[u8]>)>,
     current: Option<Rc<Sessions>>,
     generation: u32,
+    /// The id that was in use when this process was forked: its session is the parent's.
+    inherited: Option<Box<[u8]>>,
+    /// When `current` was last seen to be where its name says.
+    seen: i64,
     /// The session in use, and the store it is of.
     held: Option<(Rc<Sessions>, Held)>,
     /// The id made last, until it is used or the session closed.
@@ -43,7 +47,17 @@ pub struct Thread {
 
 /// Runs `work` with this thread's state. `work` calls nothing of PHP's: it may come back here, or never.
 pub fn with<T>(work: impl FnOnce(&mut Thread) -> T) -> T {
-    THREAD.with_borrow_mut(work)
+    THREAD.with_borrow_mut(|thread| {
+        thread.notice_fork();
+        work(thread)
+    })
+}
+
+/// Writes to PHP's log what happened out of sight. Not within [`with`]: PHP's log allocates, and may never return.
+pub fn tell_notices() {
+    for notice in with(|thread| thread.current.as_ref().map_or_else(Vec::new, |current| current.host().notices().take())) {
+        report::log(&notice);
+    }
 }
 
 /// The end of a request: whatever PHP did not close is let go.
@@ -62,15 +76,35 @@ impl Thread {
         self.sessions_for(save_path).map(|_| ())
     }
 
-    fn sessions_for(&mut self, save_path: &[u8]) -> Result<Rc<Sessions>> {
-        if self.generation != process::generation() {
-            // What the parent opened is neither used nor closed here.
-            std::mem::forget(std::mem::take(&mut self.opened));
-            std::mem::forget(self.current.take());
-            std::mem::forget(self.held.take());
-            self.chosen_by = None;
-            self.generation = process::generation();
+    /// What the parent opened is neither used nor closed in a child.
+    fn notice_fork(&mut self) {
+        if self.generation == process::generation() {
+            return;
         }
+        self.inherited = self.held.as_ref().map(|(_, held)| held.id().into());
+        std::mem::forget(std::mem::take(&mut self.opened));
+        std::mem::forget(self.current.take());
+        std::mem::forget(self.held.take());
+        self.chosen_by = None;
+        self.generation = process::generation();
+    }
+
+    /// Drops the current store if its directory was deleted, as some do to log everybody out: whoever opens it by its
+    /// name now gets another lock file. Looked at once a second.
+    fn notice_deletion(&mut self) {
+        let now = now();
+        if self.seen == now {
+            return;
+        }
+        self.seen = now;
+        if let Some(current) = self.current.take_if(|current| current.is_unlinked()) {
+            current.host().forget();
+            self.opened.retain(|_, sessions| !Rc::ptr_eq(sessions, &current));
+        }
+    }
+
+    fn sessions_for(&mut self, save_path: &[u8]) -> Result<Rc<Sessions>> {
+        self.notice_deletion();
         let edition = ini::edition();
         if let (Some(sessions), Some((chosen, path))) = (&self.current, &self.chosen_by) {
             if *chosen == edition && **path == *save_path {
@@ -147,6 +181,7 @@ impl Thread {
         if let Some(error) = self.failure.take() {
             return Err(error);
         }
+        self.inherited = None;
         let parsed = SessionId::parse(id)?;
         if let Some((sessions, held)) = &mut self.held {
             if held.id() == id {
@@ -178,6 +213,9 @@ impl Thread {
 
     /// Carries out what a callback wants of a session: the one in use, or another, which is locked just for that.
     pub fn commit(&mut self, id: &[u8], intent: Intent<'_>, lifetime: i64) -> Result<()> {
+        if self.inherited.as_deref() == Some(id) {
+            return Ok(());
+        }
         if let Some((sessions, held)) = &mut self.held {
             if held.id() == id {
                 if self.unread && !matches!(intent, Intent::Destroy) {
@@ -199,6 +237,7 @@ impl Thread {
     /// Lets go of the session in use.
     pub fn close(&mut self) {
         self.unread = false;
+        self.inherited = None;
         self.fresh = None;
         self.failure = None;
         self.release();
@@ -213,14 +252,5 @@ impl Thread {
     /// How the session in use, or the one closed last, fares.
     pub fn last(&self) -> Option<Report> {
         self.held.as_ref().map(|(_, held)| held.report).or(self.last)
-    }
-
-    /// Writes to the log what happened out of sight.
-    pub fn tell_notices(&self) {
-        if let Some(sessions) = &self.current {
-            for notice in sessions.host().notices().take() {
-                report::log(&notice);
-            }
-        }
     }
 }

@@ -71,12 +71,9 @@ unsafe extern "C" fn open(mod_data: *mut *mut c_void, save_path: *const c_char, 
     let done = attempt(|| {
         // SAFETY: PHP passes a C string, or null where session.save_path is not set.
         let save_path = if save_path.is_null() { &[] } else { unsafe { CStr::from_ptr(save_path) }.to_bytes() };
-        request::with(|thread| {
-            let opened = thread.open(save_path);
-            thread.tell_notices();
-            opened
-        })
+        request::with(|thread| thread.open(save_path))
     });
+    let _ = catch_unwind(request::tell_notices);
     if done.is_some() {
         // SAFETY: PHP passes a valid place.
         unsafe { *mod_data = (&raw const OPEN).cast_mut().cast() };
@@ -90,12 +87,10 @@ unsafe extern "C" fn close(mod_data: *mut *mut c_void) -> zend_result {
     // SAFETY: PHP passes a valid place.
     unsafe { *mod_data = std::ptr::null_mut() };
     attempt(|| {
-        request::with(|thread| {
-            thread.close();
-            thread.tell_notices();
-        });
+        request::with(request::Thread::close);
         Ok(())
     });
+    let _ = catch_unwind(request::tell_notices);
     report::show();
     SUCCESS
 }

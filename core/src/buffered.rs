@@ -3,7 +3,7 @@
 //! A change goes into the buffer first, marked as unflushed, and is acknowledged when it is there: killing processes
 //! loses nothing of it. The flusher brings it to the store, many sessions in one transaction, and only who holds the
 //! machine-wide flusher lock writes to the store at all, so an old write never lands after a newer one. Writing
-//! through is the same path, except that the request flushes before it ends; requests that end together share a flush.
+//! through is the same path, and a [`Buffered::flush_through`] before the request ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::buffer::{Buffer, Lookup, Put, Unflushed, Value};
-use crate::config::WriteMode;
 use crate::entry::Stamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{HostLocks, LockKind, LockName};
@@ -36,9 +35,7 @@ pub struct Parts<S> {
     pub buffer: Buffer,
     /// The store behind it.
     pub store: S,
-    /// When changes reach the store.
-    pub write: WriteMode,
-    /// How long a request waits for room in the buffer, or for its flush.
+    /// How long a request waits for room in the buffer.
     pub limit: Duration,
     /// Locks of its own: the flusher tells by them whether a session is in use.
     pub locks: HostLocks,
@@ -50,7 +47,6 @@ pub struct Parts<S> {
 pub struct Buffered<S> {
     buffer: Buffer,
     store: S,
-    write: WriteMode,
     limit: Duration,
     /// Held while flushing; the lock file in it excludes other processes, the mutex other threads of this one.
     flushing: Mutex<HostLocks>,
@@ -60,8 +56,8 @@ pub struct Buffered<S> {
 impl<S: Batch + Sweep> Buffered<S> {
     /// Puts a buffer in front of a store.
     pub fn new(parts: Parts<S>) -> Buffered<S> {
-        let Parts { buffer, store, write, limit, locks, shared } = parts;
-        Buffered { buffer, store, write, limit, flushing: Mutex::new(locks), shared }
+        let Parts { buffer, store, limit, locks, shared } = parts;
+        Buffered { buffer, store, limit, flushing: Mutex::new(locks), shared }
     }
 
     /// The buffer.
@@ -72,6 +68,11 @@ impl<S: Batch + Sweep> Buffered<S> {
     /// The store behind the buffer.
     pub fn behind(&self) -> &S {
         &self.store
+    }
+
+    /// The store behind the buffer, which is given up.
+    pub fn into_behind(self) -> S {
+        self.store
     }
 
     /// Brings everything that was unflushed when this began to the store. Returns `false` when somebody else is
@@ -90,13 +91,7 @@ impl<S: Batch + Sweep> Buffered<S> {
                 let now = now();
                 let swept = self.store.sweep(now, slice, kept, &mut |id| {
                     // Whoever holds the session now may be about to prolong it.
-                    let name = LockName::session(id);
-                    if !locks.try_lock(name, LockKind::Exclusive).unwrap_or(false) {
-                        return false;
-                    }
-                    let may = self.buffer.collect(id, now).unwrap_or(false);
-                    locks.unlock(name);
-                    may
+                    locks.is_free(LockName::session(id)) && self.buffer.collect(id, now).unwrap_or(false)
                 })?;
                 self.shared.add(Counter::GcCollected, swept.collected);
                 Ok(swept)
@@ -118,9 +113,8 @@ impl<S: Batch + Sweep> Buffered<S> {
         if locks.lock(LockName::FLUSHER, LockKind::Exclusive, left)?.is_none() {
             return Ok(None);
         }
-        let done = work(&locks);
-        locks.unlock(LockName::FLUSHER);
-        done.map(Some)
+        let _unlock = Unlock(&locks);
+        work(&locks).map(Some)
     }
 
     fn flush_all(&self, locks: &HostLocks) -> Result<()> {
@@ -161,25 +155,18 @@ impl<S: Batch + Sweep> Buffered<S> {
         // A tombstone stays until no request is left that began before the destroy: such a one holds the session's
         // lock, alone or shared.
         self.buffer.settle(batch, &mut |id| {
-            let Ok(id) = SessionId::parse(id) else { return true };
-            let name = LockName::session(id);
-            let free = locks.try_lock(name, LockKind::Exclusive).unwrap_or(false);
-            if free {
-                locks.unlock(name);
-            }
-            free
+            SessionId::parse(id).map_or(true, |id| locks.is_free(LockName::session(id)))
         })
     }
 
     /// Puts a value the store lacks into the buffer. `None`: it does not fit in there at all.
     fn put(&self, id: SessionId<'_>, value: Value<'_>, allowed: &dyn Fn(Option<Stamp>) -> bool) -> Result<Option<bool>> {
-        if let Value::Session(record) = value {
-            if record.payload.len() > self.buffer.largest_entry() {
-                return Ok(None);
-            }
-        }
         let begun = Instant::now();
         loop {
+            // Looked at each time: the buffer may turn out not to become as large as it was to.
+            if matches!(value, Value::Session(record) if record.payload.len() > self.buffer.largest_entry()) {
+                return Ok(None);
+            }
             match self.buffer.put(id, value, true, allowed)? {
                 Put::Done => break,
                 Put::Refused => return Ok(Some(false)),
@@ -192,21 +179,20 @@ impl<S: Batch + Sweep> Buffered<S> {
                     ));
                 }
                 Put::Full => {
-                    if self.as_flusher(Duration::ZERO, |locks| self.flush_next(locks, None))?.is_none() {
+                    // Nobody's batch, or one without anything to flush: room comes from elsewhere, if at all.
+                    let flushed = self.as_flusher(Duration::ZERO, |locks| self.flush_next(locks, None))?;
+                    if flushed.flatten().is_none() {
                         std::thread::sleep(ANOTHER_LOOK);
                     }
                 }
             }
         }
-        if self.write == WriteMode::Through {
-            self.flush_through(id)?;
-        }
         Ok(Some(true))
     }
 
-    /// Waits until the store has what the buffer has under `id`.
-    fn flush_through(&self, id: SessionId<'_>) -> Result<()> {
-        let flushed = self.as_flusher(self.limit, |locks| {
+    /// Waits until the store has what the buffer has under `id`. Requests that end together share a flush.
+    pub fn flush_through(&self, id: SessionId<'_>, limit: Duration) -> Result<()> {
+        let flushed = self.as_flusher(limit, |locks| {
             // The flush that ended just now may have taken it along.
             if self.buffer.is_unflushed(id)? { self.flush_all(locks) } else { Ok(()) }
         });
@@ -217,14 +203,16 @@ impl<S: Batch + Sweep> Buffered<S> {
     /// Writes past the buffer what is too large for it.
     fn write_around(&self, id: SessionId<'_>, record: &Record<'_>, lease: Lease) -> Result<Committed> {
         let written = self.as_flusher(self.limit, |_| {
-            if let Lookup::Tombstone = self.buffer.read(id)? {
-                if lease.existed {
-                    return Ok(Committed::Ended);
-                }
+            if lease.existed && self.buffer.read(id)? == Lookup::Tombstone {
+                return Ok(Committed::Ended);
             }
+            // It may have existed in the buffer alone, so the store is not asked whether it still does.
+            let lease = Lease { existed: false, ..lease };
             let committed = self.store.commit(id, Change::Write(record), lease)?;
             // After the store, and as the flusher: what the buffer had is older and must not be flushed any more.
-            self.buffer.remove(id)?;
+            if committed == Committed::Done && self.buffer.remove(id)? != Put::Done {
+                return Err(too_slow());
+            }
             Ok(committed)
         })?;
         written.ok_or_else(too_slow)
@@ -239,7 +227,15 @@ impl<S: Batch + Sweep> Buffered<S> {
                 _ => return Ok(Committed::Gone),
             },
         };
-        self.commit(id, Change::Write(&Record { expires, ..record }), lease)
+        let record = Record { expires, ..record };
+        // Without locking somebody may write it meanwhile, and must not be undone by who only touches it.
+        let allowed = |there: Option<Stamp>| {
+            there.is_none_or(|there| !there.is_tombstone() && there.version() == record.version)
+        };
+        if self.put(id, Value::Session(&record), &allowed)?.is_none() {
+            return self.write_around(id, &record, lease);
+        }
+        Ok(Committed::Done)
     }
 
     /// Keeps in the buffer what the store has.
@@ -249,6 +245,15 @@ impl<S: Batch + Sweep> Buffered<S> {
             self.buffer.put(id, Value::Session(&record), false, &|there| there.is_none())?;
         }
         Ok(())
+    }
+}
+
+/// Lets go of the flusher lock, also when a panic passes by.
+struct Unlock<'a>(&'a HostLocks);
+
+impl Drop for Unlock<'_> {
+    fn drop(&mut self) {
+        self.0.unlock(LockName::FLUSHER);
     }
 }
 

@@ -40,6 +40,18 @@ impl Stamp {
         value.first_chunk().map(|header| Stamp(*header))
     }
 
+    /// The stamp of an entry found under `id`; `None` if it is not one of this id.
+    pub fn of_entry(id: &[u8], value: &[u8]) -> Option<Stamp> {
+        let id = SessionId::parse(id).ok()?;
+        let stamp = Stamp::of(value)?;
+        (stamp.0[0] == FORMAT && stamp.0[1] <= 1 && stamp.0[4..8] == check(&stamp.0, id)).then_some(stamp)
+    }
+
+    /// The version the entry carries.
+    pub fn version(&self) -> Version {
+        Version(u128::from_le_bytes(*self.0[16..].first_chunk().expect("a stamp has 32 bytes")))
+    }
+
     /// Whether the entry is a tombstone.
     pub fn is_tombstone(&self) -> bool {
         self.0[1] == 1
@@ -99,8 +111,7 @@ pub fn decode<'a>(id: SessionId<'_>, value: &'a [u8]) -> Option<Entry<'a>> {
     match head[1] {
         1 => payload.is_empty().then_some(Entry::Tombstone),
         0 => {
-            let version = Version(u128::from_le_bytes(*head[16..].first_chunk()?));
-            let expires = Stamp(*head).expires();
+            let (version, expires) = (Stamp(*head).version(), Stamp(*head).expires());
             (Version::of(payload) == version).then_some(Entry::Session(Record {
                 payload: payload.into(),
                 version,

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::buffered::{Buffered, Parts};
 use crate::config::{Settings, StoreUrl};
 use crate::directory;
 use crate::error::{Error, Result};
-use crate::lock::HostLocks;
+use crate::lock::{HostLocks, LockName};
 use crate::notices::Notices;
 use crate::owner::Owner;
 use crate::process;
-use crate::record::now;
+use crate::record::{SessionId, now};
 use crate::shared::{Counter, Shared};
 use crate::store::{Store, Sweep};
 
@@ -35,7 +35,8 @@ pub struct Host {
     shared: Arc<Shared>,
     notices: Arc<Notices>,
     kind: Kind,
-    flush_interval: Duration,
+    /// In nanoseconds; the shortest that any site of the process has set.
+    flush_interval: AtomicU64,
     limit: Duration,
     alarm: Alarm,
     gc_wanted: AtomicBool,
@@ -45,8 +46,8 @@ pub struct Host {
 
 enum Kind {
     Buffered(Buffered<Embedded>),
-    /// `rustdb.buffer_size = 0`
-    Plain(Embedded),
+    /// `rustdb.buffer_size = 0`; the locks tell the collector whether a session is in use.
+    Plain(Embedded, Mutex<HostLocks>),
 }
 
 static OPEN: Mutex<(u32, Option<HashMap<PathBuf, Arc<Host>>>)> = Mutex::new((0, None));
@@ -84,6 +85,7 @@ impl Host {
         }
         let hosts = open.1.get_or_insert_default();
         if let Some(host) = hosts.get(&directory) {
+            host.flush_interval.fetch_min(settings.flush_interval.as_nanos() as u64, Ordering::Relaxed);
             return Ok(Arc::clone(host));
         }
         let host = Arc::new(Host::open_directory(&directory, settings)?);
@@ -95,35 +97,53 @@ impl Host {
 
     fn open_directory(directory: &Path, settings: &Settings) -> Result<Host> {
         let notices = Arc::new(Notices::default());
-        let place = (settings.buffer_size > 0).then(|| Place::new(directory, settings.buffer_size));
+        let buffered = settings.buffer_size > 0;
         // All of it under one open-lock: that nobody else uses the directory is only true until it is let go.
-        let (owner, (shared, store, live)) = Owner::join(directory, |owner| {
+        let (owner, (shared, store, place, live)) = Owner::join(directory, buffered, |owner| {
             let shared = Arc::new(Shared::open(directory)?);
             let (store, set_aside) = Embedded::open(directory, owner.was_first())?;
             if let Some(set_aside) = set_aside {
                 notices.note(set_aside.to_error());
             }
-            let live = place.as_ref().map(|place| place.open(owner.was_first())).transpose()?;
-            Ok((shared, store, live))
+            let place = Place::new(directory, store.mark(), settings.buffer_size);
+            // Without a buffer from now on: what an earlier one has goes to the store first.
+            let live = match buffered {
+                true => Some(place.open(owner.was_first())?),
+                false if owner.was_first() => place.existing()?,
+                false => None,
+            };
+            Ok((shared, store, place, live))
         })?;
         let owner = Arc::new(owner);
-        let kind = match place.zip(live) {
-            None => Kind::Plain(store),
-            Some((place, live)) => Kind::Buffered(Buffered::new(Parts {
-                buffer: Buffer::new(live, place, Arc::clone(&owner), Arc::clone(&shared)),
-                store,
-                write: settings.write,
-                limit: settings.lock_wait,
-                locks: HostLocks::open(directory, Arc::clone(&shared))?,
-                shared: Arc::clone(&shared),
-            })),
+        let locks = || HostLocks::open(directory, Arc::clone(&shared));
+        let kind = match live {
+            None => Kind::Plain(store, Mutex::new(locks()?)),
+            Some(live) => {
+                let path = live.directory.clone();
+                let store = Buffered::new(Parts {
+                    buffer: Buffer::new(live, place, Arc::clone(&owner), Arc::clone(&shared)),
+                    store,
+                    limit: settings.lock_wait,
+                    locks: locks()?,
+                    shared: Arc::clone(&shared),
+                });
+                if buffered {
+                    Kind::Buffered(store)
+                } else {
+                    store.flush(settings.lock_wait)?;
+                    std::fs::remove_dir_all(&path).map_err(|cause| {
+                        Error::io(format_args!("cannot remove the session buffer {}", path.display()), &cause)
+                    })?;
+                    Kind::Plain(store.into_behind(), Mutex::new(locks()?))
+                }
+            }
         };
         Ok(Host {
             directory: directory.to_owned(),
             shared,
             notices,
             kind,
-            flush_interval: settings.flush_interval,
+            flush_interval: AtomicU64::new(settings.flush_interval.as_nanos() as u64),
             limit: settings.lock_wait,
             alarm: Alarm::default(),
             gc_wanted: AtomicBool::new(false),
@@ -150,7 +170,25 @@ impl Host {
     pub fn store(&self) -> &dyn Store {
         match &self.kind {
             Kind::Buffered(store) => store,
-            Kind::Plain(store) => store,
+            Kind::Plain(store, _) => store,
+        }
+    }
+
+    /// Waits until a session that was committed is in the store.
+    pub fn flush_through(&self, id: SessionId<'_>, limit: Duration) -> Result<()> {
+        match &self.kind {
+            Kind::Buffered(store) => store.flush_through(id, limit),
+            Kind::Plain(..) => Ok(()),
+        }
+    }
+
+    /// Forgets this store, so that the next who wants it opens what lies at its place now.
+    pub fn forget(&self) {
+        let mut open = OPEN.lock();
+        if open.0 == process::generation() {
+            if let Some(hosts) = &mut open.1 {
+                hosts.retain(|_, host| !std::ptr::eq(Arc::as_ptr(host), self));
+            }
         }
     }
 
@@ -175,18 +213,20 @@ impl Host {
                 store.flush(self.limit)?;
                 Ok(store.collect(LARGE_SLICE, self.limit, &|| true)?.unwrap_or(0))
             }
-            Kind::Plain(store) => self.sweep(store, LARGE_SLICE),
+            Kind::Plain(store, locks) => self.sweep(store, locks, LARGE_SLICE),
         }
     }
 
-    fn sweep(&self, store: &Embedded, slice: usize) -> Result<u64> {
+    fn sweep(&self, store: &Embedded, locks: &Mutex<HostLocks>, slice: usize) -> Result<u64> {
         self.shared.add(Counter::GcRuns, 1);
-        let mut collected = 0;
+        let (mut collected, mut kept) = (0, 0);
+        let locks = locks.lock();
         loop {
-            let swept = store.sweep(now(), slice, 0, &mut |_| true)?;
+            let swept = store.sweep(now(), slice, kept, &mut |id| locks.is_free(LockName::session(id)))?;
             collected += swept.collected;
+            kept += swept.kept as usize;
             self.shared.add(Counter::GcCollected, swept.collected);
-            if !swept.more {
+            if !swept.more || background::is_stopping() {
                 return Ok(collected);
             }
         }
@@ -196,7 +236,7 @@ impl Host {
     pub fn report(&self) -> Result<Report> {
         let (store, buffer) = match &self.kind {
             Kind::Buffered(store) => (store.behind(), Some(store.buffer().report()?)),
-            Kind::Plain(store) => (store, None),
+            Kind::Plain(store, _) => (store, None),
         };
         Ok(Report { directory: self.directory.clone(), store_bytes: store.extent().1, buffer })
     }
@@ -223,16 +263,23 @@ impl Chore for Host {
                     // Between slices others may flush, and the processor is theirs.
                     let pause = || {
                         std::thread::sleep(Duration::from_millis(2));
-                        true
+                        !background::is_stopping()
                     };
-                    if let Err(error) = store.collect(SLICE, Duration::from_secs(1), &pause) {
-                        self.notices.note(error);
+                    match store.collect(SLICE, Duration::from_secs(1), &pause) {
+                        Ok(Some(_)) => {}
+                        // Somebody flushes for long; another time.
+                        Ok(None) => {
+                            self.gc_wanted.store(true, Ordering::Release);
+                            left = true;
+                        }
+                        Err(error) => self.notices.note(error),
                     }
                 }
             }
-            Kind::Plain(store) => {
+            Kind::Plain(store, locks) => {
+                store.clear_dead_readers();
                 if !last && self.gc_wanted.swap(false, Ordering::AcqRel) {
-                    if let Err(error) = self.sweep(store, SLICE) {
+                    if let Err(error) = self.sweep(store, locks, SLICE) {
                         self.notices.note(error);
                     }
                 }
@@ -242,7 +289,7 @@ impl Chore for Host {
     }
 
     fn interval(&self) -> Duration {
-        self.flush_interval
+        Duration::from_nanos(self.flush_interval.load(Ordering::Relaxed))
     }
 
     fn alarm(&self) -> &Alarm {

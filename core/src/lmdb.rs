@@ -7,13 +7,17 @@
 //! in a third of the time. So this module stands on the same C library, through the same bindings.
 
 use std::ffi::{CStr, CString};
+use std::fs::OpenOptions;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::ptr::{self, NonNull};
 
 use lmdb_master_sys as ffi;
 use parking_lot::Mutex;
+
+use crate::shared::reserve_beyond_end;
 
 /// An error code of LMDB or of the operating system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,17 +30,17 @@ impl Code {
     pub const MAP_RESIZED: Code = Code(ffi::MDB_MAP_RESIZED);
     /// Every reader slot is taken.
     pub const READERS_FULL: Code = Code(ffi::MDB_READERS_FULL);
-    /// A transaction has changed more pages than it may.
-    pub const TXN_FULL: Code = Code(ffi::MDB_TXN_FULL);
-    /// `put_new` found the key.
-    pub const KEY_EXISTS: Code = Code(ffi::MDB_KEYEXIST);
+    const KEY_EXISTS: Code = Code(ffi::MDB_KEYEXIST);
     const NOT_FOUND: Code = Code(ffi::MDB_NOTFOUND);
 
-    /// Whether the file is not a healthy LMDB file of the right version.
+    /// The file, or its lock file, is of another version of LMDB.
+    pub const VERSION_MISMATCH: Code = Code(ffi::MDB_VERSION_MISMATCH);
+
+    /// Whether the file is not a healthy LMDB file.
     pub fn is_damage(self) -> bool {
         matches!(
             self.0,
-            ffi::MDB_CORRUPTED | ffi::MDB_PAGE_NOTFOUND | ffi::MDB_PANIC | ffi::MDB_INVALID | ffi::MDB_VERSION_MISMATCH
+            ffi::MDB_CORRUPTED | ffi::MDB_PAGE_NOTFOUND | ffi::MDB_PANIC | ffi::MDB_INVALID
         )
     }
 
@@ -69,6 +73,24 @@ pub struct Options {
     pub volatile: bool,
 }
 
+/// The lock file of an environment: a header and 64 bytes a reader (`mdb_env_setup_locks`). LMDB makes it sparse, and a
+/// page of it that a full disk has no room for would end the process, so its room is reserved.
+pub fn reserve_lock_file(path: &Path, max_readers: u32) -> std::io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-lock");
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(name)?;
+    // The file is closed before LMDB opens it: closing any descriptor of a file ends all POSIX locks this process has on
+    // it, and by those LMDB tells living readers from dead ones.
+    reserve_beyond_end(&file, u64::from(max_readers) * 64 + 8192)
+}
+
 /// An open environment with one unnamed database.
 #[derive(Debug)]
 pub struct Env {
@@ -76,6 +98,8 @@ pub struct Env {
     dbi: ffi::MDB_dbi,
     /// Readers that wait for their next use: renewing one takes neither a lock nor memory.
     parked: Mutex<Vec<Parked>>,
+    /// A resize left it without a map; nothing may touch it any more.
+    dead: bool,
 }
 
 #[derive(Debug)]
@@ -111,6 +135,7 @@ impl Env {
                     ptr: NonNull::new_unchecked(env),
                     dbi,
                     parked: Mutex::new(Vec::new()),
+                    dead: false,
                 }),
                 Err(code) => {
                     ffi::mdb_env_close(env);
@@ -122,6 +147,9 @@ impl Env {
 
     /// Begins a read. It sees one moment of the database and must end within the call that began it.
     pub fn read(&self) -> Result<Read<'_>> {
+        if self.dead {
+            return Err(Code(libc::ENOMEM));
+        }
         let parked = self.parked.lock().pop();
         if let Some(Parked(txn)) = parked {
             // SAFETY: a parked transaction was reset and is used by nobody else.
@@ -140,6 +168,9 @@ impl Env {
 
     /// Begins a write; waits for the writer of any other process. It must end on this thread.
     pub fn write(&self) -> Result<Write<'_>> {
+        if self.dead {
+            return Err(Code(libc::ENOMEM));
+        }
         let txn = self.begin(0)?;
         Ok(Write { env: self, txn: Some(txn) })
     }
@@ -174,8 +205,13 @@ impl Env {
 
     /// Changes the size of this process's map. `&mut` is what LMDB needs: no transaction of this process is active.
     pub fn resize(&mut self, size: usize) -> Result<()> {
+        let (before, _) = self.extent();
         // SAFETY: parked readers are reset and hold no pointer into the map; there is no other transaction.
-        check(unsafe { ffi::mdb_env_set_mapsize(self.ptr.as_ptr(), size) })
+        let set = |size| check(unsafe { ffi::mdb_env_set_mapsize(self.ptr.as_ptr(), size) });
+        set(size).inspect_err(|_| {
+            // LMDB unmaps before it maps: without the old map back, the next look would be at nothing.
+            self.dead = set(before as usize).is_err();
+        })
     }
 
     /// Frees the reader slots of processes that died; returns how many.

@@ -7,12 +7,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::marker::PhantomData;
 use std::os::fd::RawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -33,23 +33,48 @@ pub struct Origin {
     pub boot_id: String,
     /// The inode of `/proc/self/ns/pid`.
     pub pid_namespace: u64,
+    /// The device of `/dev/shm`: containers that share the PID namespace may still have a `/dev/shm` each.
+    pub shared_memory: u64,
 }
 
 impl Origin {
     /// This process's own.
-    pub fn here() -> Origin {
-        Origin {
+    ///
+    /// # Errors
+    /// Without `/proc` nobody can tell whether a buffer is of this boot; it is refused rather than guessed.
+    pub fn here() -> Result<Origin> {
+        let unreadable = |path: &str, cause: &std::io::Error| {
+            Error::io(format_args!("cannot read {path}, which tells boots and containers apart (mount /proc here)"), cause)
+        };
+        let boot = "/proc/sys/kernel/random/boot_id";
+        let namespace = "/proc/self/ns/pid";
+        Ok(Origin {
             format: 1,
-            boot_id: std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned(),
-            pid_namespace: std::fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino()),
-        }
+            boot_id: std::fs::read_to_string(boot).map_err(|cause| unreadable(boot, &cause))?.trim().to_owned(),
+            pid_namespace: std::fs::metadata(namespace).map_err(|cause| unreadable(namespace, &cause))?.ino(),
+            shared_memory: match std::fs::metadata("/dev/shm") {
+                Ok(directory) => directory.dev(),
+                Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => 0,
+                Err(cause) => return Err(Error::io("cannot look at /dev/shm", &cause)),
+            },
+        })
     }
+}
+
+/// The content of the file.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Users {
+    origin: Origin,
+    /// Whether they have a buffer.
+    buffered: bool,
 }
 
 /// This process's place among the users of a directory.
 #[derive(Debug)]
 pub struct Owner {
     file: LockFile,
+    /// The lock on the file is the process's, so threads exclude each other by this.
+    threads: Mutex<()>,
     /// Whether nobody else was using the directory when this process came.
     first: bool,
 }
@@ -58,12 +83,12 @@ pub struct Owner {
 #[derive(Debug)]
 pub struct OpenLock<'a> {
     fd: RawFd,
-    owner: PhantomData<&'a Owner>,
+    _threads: Option<MutexGuard<'a, ()>>,
 }
 
 impl Owner {
-    /// Joins the users of `directory`; the open-lock is held while `open` runs.
-    pub fn join<T>(directory: &Path, open: impl FnOnce(&Owner) -> Result<T>) -> Result<(Owner, T)> {
+    /// Joins the users of `directory`, who all have a buffer or all have none; the open-lock is held while `open` runs.
+    pub fn join<T>(directory: &Path, buffered: bool, open: impl FnOnce(&Owner) -> Result<T>) -> Result<(Owner, T)> {
         let path = directory.join("owner");
         let failed = |cause: &std::io::Error| Error::io(format_args!("cannot use {}", path.display()), cause);
         let mut file = OpenOptions::new()
@@ -75,10 +100,11 @@ impl Owner {
             .custom_flags(libc::O_NOFOLLOW)
             .open(&path)
             .map_err(|cause| failed(&cause))?;
-        let mut owner = Owner { file: LockFile::new(file.try_clone().map_err(|cause| failed(&cause))?), first: false };
-        let opening = take_open_lock(owner.file.fd())?;
+        let lock_file = LockFile::new(file.try_clone().map_err(|cause| failed(&cause))?);
+        let mut owner = Owner { file: lock_file, threads: Mutex::new(()), first: false };
+        let opening = take_open_lock(owner.file.fd(), None)?;
         owner.first = set_lock(owner.file.fd(), libc::F_WRLCK, ALIVE).map_err(|cause| failed(&cause))?;
-        let here = Origin::here();
+        let here = Users { origin: Origin::here()?, buffered };
         if owner.first {
             let text = serde_json::to_vec(&here).map_err(|cause| Error::new(ErrorKind::Internal, cause.to_string()))?;
             file.set_len(0).and_then(|()| file.write_all(&text)).map_err(|cause| failed(&cause))?;
@@ -101,23 +127,26 @@ impl Owner {
     /// # Errors
     /// [`ErrorKind::InUse`] if somebody holds it for much longer than opening takes.
     pub fn open_lock(&self) -> Result<OpenLock<'_>> {
-        take_open_lock(self.file.fd())
+        let threads = self.threads.try_lock_for(OPEN_LIMIT).ok_or_else(opening_for_long)?;
+        take_open_lock(self.file.fd(), Some(threads))
     }
 }
 
-fn take_open_lock<'a>(fd: RawFd) -> Result<OpenLock<'a>> {
+fn opening_for_long() -> Error {
+    Error::new(
+        ErrorKind::InUse,
+        "another process has been opening the session store for over 10 seconds; if it is stopped (kill -STOP), let it \
+         go on or end it",
+    )
+}
+
+fn take_open_lock(fd: RawFd, threads: Option<MutexGuard<'_, ()>>) -> Result<OpenLock<'_>> {
     let begun = Instant::now();
     loop {
         match set_lock(fd, libc::F_WRLCK, OPEN) {
-            Ok(true) => return Ok(OpenLock { fd, owner: PhantomData }),
+            Ok(true) => return Ok(OpenLock { fd, _threads: threads }),
             Ok(false) if begun.elapsed() < OPEN_LIMIT => std::thread::sleep(Duration::from_millis(1)),
-            Ok(false) => {
-                return Err(Error::new(
-                    ErrorKind::InUse,
-                    "another process has been opening the session store for over 10 seconds; \
-                     if it is stopped (kill -STOP), let it go on or end it",
-                ));
-            }
+            Ok(false) => return Err(opening_for_long()),
             Err(cause) => return Err(Error::io("cannot lock the session store", &cause)),
         }
     }
@@ -129,18 +158,22 @@ impl Drop for OpenLock<'_> {
     }
 }
 
-fn compare(file: &File, here: &Origin, directory: &Path) -> Result<()> {
+fn compare(file: &File, here: &Users, directory: &Path) -> Result<()> {
     let mut text = vec![0; 4096];
     let length = file.read_at(&mut text, 0).unwrap_or(0);
-    let there: Option<Origin> = serde_json::from_slice(&text[..length]).ok();
+    let there: Option<Users> = serde_json::from_slice(&text[..length]).ok();
     let who = match there {
         Some(there) if there == *here => return Ok(()),
-        Some(there) if there.format != here.format => {
+        Some(there) if there.origin == here.origin => {
+            "processes that have a session buffer where this one has none, or the other way round; set \
+             rustdb.buffer_size = 0 for all of them or for none"
+        }
+        Some(there) if there.origin.format != here.origin.format => {
             "processes with another version of rustdb; restart all of PHP to finish the upgrade"
         }
         Some(_) => {
-            "processes of another container (PID namespace); give each container a directory of its own, or let them \
-             share the PID namespace"
+            "processes of another container; give each container a directory of its own, or let them share the PID \
+             namespace and /dev/shm"
         }
         None => "processes that left no readable `owner` file in it; restart all of PHP",
     };

@@ -10,6 +10,8 @@ use std::os::fd::{IntoRawFd, RawFd};
 use std::sync::Once;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
+use crate::background;
+
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 static REGISTER: Once = Once::new();
 
@@ -26,13 +28,22 @@ pub fn generation() -> u32 {
 /// Makes sure that forks are noticed from now on. Called on first use, not when PHP loads the extension.
 pub fn watch_forks() {
     REGISTER.call_once(|| {
-        // SAFETY: the handler only uses atomics and close(2), which are async-signal-safe, and the library is
-        // linked with `-z nodelete`, so the function stays mapped.
-        unsafe { libc::pthread_atfork(None, None, Some(after_fork_in_child)) };
+        // SAFETY: in the child the handler only uses atomics, close(2) and a lock that this very thread holds; the
+        // library is linked with `-z nodelete`, so the functions stay mapped.
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork_in_child)) };
     });
 }
 
+extern "C" fn before_fork() {
+    background::before_fork();
+}
+
+extern "C" fn after_fork() {
+    background::after_fork();
+}
+
 extern "C" fn after_fork_in_child() {
+    background::after_fork();
     for slot in &LOCK_FILES {
         let fd = slot.swap(-1, Ordering::Relaxed);
         if fd >= 0 {

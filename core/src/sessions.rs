@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt;
 
-use crate::config::{LockMode, Settings};
+use crate::config::{LockMode, Settings, WriteMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::lock::{HostLocks, LockKind, LockName};
@@ -103,6 +103,11 @@ impl Held {
         &self.id
     }
 
+    /// Whether it was begun by this process, and not by the one it was forked from.
+    pub fn is_ours(&self) -> bool {
+        self.generation == process::generation()
+    }
+
     /// Whether the session exists.
     pub fn exists(&self) -> bool {
         self.known.is_some()
@@ -132,6 +137,11 @@ impl Sessions {
         &self.host
     }
 
+    /// Whether the store's directory was deleted behind our back.
+    pub fn is_unlinked(&self) -> bool {
+        self.locks.is_unlinked()
+    }
+
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -143,13 +153,13 @@ impl Sessions {
     /// # Errors
     /// [`ErrorKind::LockTimeout`] if others held it for longer than `rustdb.lock_wait`.
     pub fn begin(&self, id: SessionId<'_>, access: Access) -> Result<Option<Held>> {
-        let (lock, lock_wait) = self.lock(id, access)?;
+        let (name, lock_wait) = self.lock(id, access)?;
+        // Lets go of it on every way out but the last, panics included.
+        let lock = Lock { locks: &self.locks, name };
         let begun = Instant::now();
-        let found = self.host.store().begin(id, access, None);
-        let found = found.inspect_err(|_| self.unlock(lock))?;
+        let found = self.host.store().begin(id, access, None)?;
         let read = begun.elapsed();
         if found.found == Found::Missing && access == Access::ExclusiveIfExists {
-            self.unlock(lock);
             return Ok(None);
         }
         let (known, payload) = match found.found {
@@ -164,7 +174,7 @@ impl Sessions {
         Ok(Some(Held {
             id: id.as_bytes().into(),
             access,
-            lock,
+            lock: lock.keep(),
             lease: found.lease,
             known,
             payload: Some(payload),
@@ -195,7 +205,8 @@ impl Sessions {
     /// Carries out what the request wants. `lifetime`: in seconds, as PHP gave it.
     ///
     /// # Errors
-    /// Whatever the store has to say; the session keeps its last good state then.
+    /// Whatever the store has to say. The session keeps its last good state, or has its new one in the buffer, from
+    /// where the background thread goes on trying to bring it to the store.
     pub fn commit(&self, held: &mut Held, intent: Intent<'_>, lifetime: i64) -> Result<()> {
         if held.generation != process::generation() || held.access == Access::ReadOnly {
             // A child does not write its parent's session, and who came to read only holds no lock.
@@ -221,11 +232,18 @@ impl Sessions {
                     Some((version, kept)) if version == record.version => {
                         if kept >= Expiry::after(now, lifetime) && kept <= expires {
                             Written::None
-                        } else if self.apply(held, Change::Touch(expires))? == Committed::Gone {
-                            self.write(held, &record)?
                         } else {
-                            held.known = Some((version, expires));
-                            Written::Touch
+                            match self.apply(held, Change::Touch(expires))? {
+                                Committed::Gone => self.write(held, &record)?,
+                                Committed::Ended => {
+                                    held.known = None;
+                                    Written::None
+                                }
+                                _ => {
+                                    held.known = Some((version, expires));
+                                    Written::Touch
+                                }
+                            }
                         }
                     }
                     _ => self.write(held, &record)?,
@@ -234,7 +252,9 @@ impl Sessions {
         };
         if written != Written::None {
             held.committed = true;
-            self.host.wake(false);
+            if self.settings.write == WriteMode::Through {
+                self.host.flush_through(SessionId::parse(&held.id)?, self.settings.lock_wait)?;
+            }
         }
         held.report.written = written;
         held.report.write += begun.elapsed();
@@ -244,14 +264,16 @@ impl Sessions {
     /// Lets go of a session. Without a commit it stays as it was.
     pub fn release(&self, held: Held) -> Report {
         if held.generation == process::generation() {
-            if !held.committed && held.lease.unbuffered && held.access != Access::ReadOnly {
+            // Only who has the session alone knows that the store has nothing newer.
+            let alone = held.access != Access::ReadOnly && self.settings.lock == LockMode::Exclusive;
+            if !held.committed && held.lease.unbuffered && alone {
                 if let Ok(id) = SessionId::parse(&held.id) {
                     if let Err(error) = self.host.store().commit(id, Change::None, held.lease) {
                         self.host.notices().note(error);
                     }
                 }
             }
-            self.unlock(held.lock);
+            drop(Lock { locks: &self.locks, name: held.lock });
         }
         held.report
     }
@@ -283,7 +305,10 @@ impl Sessions {
     }
 
     fn apply(&self, held: &Held, change: Change<'_>) -> Result<Committed> {
-        self.host.store().commit(SessionId::parse(&held.id)?, change, held.lease)
+        let applied = self.host.store().commit(SessionId::parse(&held.id)?, change, held.lease);
+        // Also after a failure: the buffer may have it.
+        self.host.wake(false);
+        applied
     }
 
     fn lock(&self, id: SessionId<'_>, access: Access) -> Result<(Option<LockName>, Duration)> {
@@ -317,8 +342,23 @@ impl Sessions {
         Ok((Some(name), spent))
     }
 
-    fn unlock(&self, lock: Option<LockName>) {
-        if let Some(name) = lock {
+}
+
+/// A lock that goes when this does, unless it is kept.
+struct Lock<'a> {
+    locks: &'a HostLocks,
+    name: Option<LockName>,
+}
+
+impl Lock<'_> {
+    fn keep(mut self) -> Option<LockName> {
+        self.name.take()
+    }
+}
+
+impl Drop for Lock<'_> {
+    fn drop(&mut self) {
+        if let Some(name) = self.name {
             self.locks.unlock(name);
         }
     }

@@ -79,14 +79,14 @@ impl Shared {
             .open(&path)
             .map_err(|cause| failed("cannot open", &cause))?;
         let length = file.metadata().map_err(|cause| failed("cannot look at", &cause))?.len();
-        if length < SIZE as u64 {
+        let mut magic = [0; 8];
+        let _ = file.read_at(&mut magic, 0).map_err(|cause| failed("cannot read", &cause))?;
+        // All zero: whoever made it was killed, or the power cut, before it was written.
+        if length < SIZE as u64 || magic == [0; 8] {
             // Reserved, not sparse: a page that the disk has no room for would end the process at its first use.
             reserve(&file, SIZE as u64).map_err(|cause| failed("cannot reserve 8 KiB for", &cause))?;
             file.write_all_at(MAGIC, 0).map_err(|cause| failed("cannot write", &cause))?;
-        }
-        let mut magic = [0; 8];
-        file.read_exact_at(&mut magic, 0).map_err(|cause| failed("cannot read", &cause))?;
-        if &magic != MAGIC {
+        } else if &magic != MAGIC {
             return Err(Error::new(
                 ErrorKind::Damaged,
                 format!(
@@ -139,6 +139,16 @@ impl Drop for Shared {
         // SAFETY: the mapping was made in `open` and nothing borrows from it any more.
         unsafe { libc::munmap(self.base.as_ptr().cast(), SIZE) };
     }
+}
+
+/// Reserves room for `size` bytes without making the file longer. A file system that cannot reserve is left alone.
+pub fn reserve_beyond_end(file: &File, size: u64) -> std::io::Result<()> {
+    // SAFETY: the descriptor is open.
+    if unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, size as libc::off_t) } == 0 {
+        return Ok(());
+    }
+    let cause = std::io::Error::last_os_error();
+    if cause.raw_os_error() == Some(libc::EOPNOTSUPP) { Ok(()) } else { Err(cause) }
 }
 
 /// Makes sure that a file has room on its file system for `size` bytes, and is at least that long.

@@ -6,12 +6,12 @@ use std::time::Duration;
 use rustdb_core::backend::embedded::Embedded;
 use rustdb_core::buffer::{Buffer, place::Place};
 use rustdb_core::buffered::{Buffered, Parts};
-use rustdb_core::config::WriteMode;
-use rustdb_core::lock::HostLocks;
 use rustdb_core::owner::Owner;
-use rustdb_core::record::{Expiry, Record, SessionId, now};
+use rustdb_core::error::Result;
+use rustdb_core::lock::HostLocks;
+use rustdb_core::record::{Expiry, Record, SessionId, Version, now};
 use rustdb_core::shared::Shared;
-use rustdb_core::store::{Access, Change, Committed, Found, Lease, Store, Sweep};
+use rustdb_core::store::{Access, Begun, Change, Committed, Found, Lease, Store, Sweep};
 use tempfile::TempDir;
 
 /// A store under test, and what has to outlive it.
@@ -42,26 +42,49 @@ fn embedded() -> Fixture<Embedded> {
     Fixture { store, buffer: None, _directory: directory }
 }
 
-fn buffered(write: WriteMode, size: u64) -> Fixture<Buffered<Embedded>> {
+fn buffered_as<S>(size: u64, wrap: impl FnOnce(Buffered<Embedded>) -> S) -> Fixture<S> {
     let directory = directory();
     let path = directory.path().canonicalize().unwrap();
-    let place = Place::new(&path, size);
-    let (owner, (shared, store, live)) = Owner::join(&path, |owner| {
+    let (owner, (shared, store, place, live)) = Owner::join(&path, true, |owner| {
         let shared = Arc::new(Shared::open(&path)?);
         let (store, _) = Embedded::open(&path, owner.was_first())?;
-        Ok((shared, store, place.open(true)?))
+        let place = Place::new(&path, store.mark(), size);
+        let live = place.open(true)?;
+        Ok((shared, store, place, live))
     })
     .unwrap();
     let buffer = live.directory.clone();
     let store = Buffered::new(Parts {
         buffer: Buffer::new(live, place, Arc::new(owner), Arc::clone(&shared)),
         store,
-        write,
         limit: Duration::from_secs(30),
         locks: HostLocks::open(&path, Arc::clone(&shared)).unwrap(),
         shared,
     });
-    Fixture { store, buffer: Some(buffer), _directory: directory }
+    Fixture { store: wrap(store), buffer: Some(buffer), _directory: directory }
+}
+
+/// Writes through: what is committed is in the store behind the buffer when `commit` returns.
+struct Through(Buffered<Embedded>);
+
+impl Store for Through {
+    fn begin(&self, id: SessionId<'_>, access: Access, known: Option<Version>) -> Result<Begun> {
+        self.0.begin(id, access, known)
+    }
+
+    fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
+        let committed = self.0.commit(id, change, lease)?;
+        self.0.flush_through(id, Duration::from_secs(30))?;
+        Ok(committed)
+    }
+}
+
+fn through() -> Fixture<Through> {
+    buffered_as(64 << 20, Through)
+}
+
+fn buffered(size: u64) -> Fixture<Buffered<Embedded>> {
+    buffered_as(size, |store| store)
 }
 
 fn id(text: &str) -> SessionId<'_> {
@@ -236,9 +259,9 @@ macro_rules! contract {
 
 // Every commit is durable here, so the bulk tests are what takes the time.
 contract!(embedded_alone, embedded());
-contract!(buffered_behind, buffered(WriteMode::Behind, 64 << 20));
-contract!(buffered_through, buffered(WriteMode::Through, 64 << 20));
-contract!(buffered_by_very_little, buffered(WriteMode::Behind, 1 << 20));
+contract!(buffered_behind, buffered(64 << 20));
+contract!(buffered_through, through());
+contract!(buffered_by_very_little, buffered(1 << 20));
 
 #[test]
 fn a_sweep_takes_what_has_expired_and_nothing_else() {
@@ -261,7 +284,7 @@ fn a_sweep_takes_what_has_expired_and_nothing_else() {
 
 #[test]
 fn collecting_through_a_buffer_spares_what_was_prolonged_there() {
-    let at = buffered(WriteMode::Behind, 64 << 20);
+    let at = buffered(64 << 20);
     let past = Expiry(now() - 1);
     write(&at.store, "gone", b"x", past);
     write(&at.store, "alive", b"x", past);
@@ -275,7 +298,7 @@ fn collecting_through_a_buffer_spares_what_was_prolonged_there() {
 
 #[test]
 fn a_flush_brings_changes_and_ends_to_the_store() {
-    let at = buffered(WriteMode::Behind, 64 << 20);
+    let at = buffered(64 << 20);
     write(&at.store, "stays", b"1", in_an_hour());
     write(&at.store, "goes", b"2", in_an_hour());
     assert_eq!(read(at.store.behind(), "stays"), None);
@@ -291,14 +314,14 @@ fn a_flush_brings_changes_and_ends_to_the_store() {
 
 #[test]
 fn writing_through_has_it_in_the_store_when_commit_returns() {
-    let at = buffered(WriteMode::Through, 64 << 20);
+    let at = through();
     write(&at.store, "a", b"1", in_an_hour());
-    assert_eq!(read(at.store.behind(), "a").as_deref(), Some(b"1".as_slice()));
+    assert_eq!(read(at.store.0.behind(), "a").as_deref(), Some(b"1".as_slice()));
 }
 
 #[test]
 fn who_began_before_a_destroy_cannot_bring_the_session_back() {
-    let at = buffered(WriteMode::Behind, 64 << 20);
+    let at = buffered(64 << 20);
     write(&at.store, "a", b"1", in_an_hour());
     // Without locking two requests have the session at once.
     let slow = lease(&at.store, "a");
@@ -312,7 +335,7 @@ fn who_began_before_a_destroy_cannot_bring_the_session_back() {
 
 #[test]
 fn a_session_read_from_the_store_is_in_the_buffer_afterwards() {
-    let at = buffered(WriteMode::Behind, 64 << 20);
+    let at = buffered(64 << 20);
     write(at.store.behind(), "a", b"1", in_an_hour());
     let held = lease(&at.store, "a");
     assert!(held.unbuffered);

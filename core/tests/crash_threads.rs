@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crash_support::ledger::{self, Word};
 use crash_support::worker::{Workplace, tell};
-use crash_support::{Scene, rounds, settings};
+use crash_support::{Scene, nap, rounds, settings};
 use rand::RngExt;
 use rustdb_core::record::SessionId;
 use rustdb_core::sessions::{Intent, Sessions};
@@ -100,11 +100,20 @@ fn expiring(place: &Workplace, done: &dyn Fn() -> bool) {
 }
 
 fn run(scene: Scene, threads: usize, changes: u64) {
+    run_while(scene, threads, changes, |_| {});
+}
+
+/// The same, and calls `meanwhile` every few milliseconds.
+fn run_while(scene: Scene, threads: usize, changes: u64, meanwhile: impl Fn(&Scene)) {
     let begun = Instant::now();
     // Two processes with threads, which are each other's strangers.
     let mut workers: Vec<_> = [1, 101]
         .map(|number| scene.start_with("threads", number, json!({"threads": threads, "changes": changes})))
         .into();
+    while workers.iter_mut().all(crash_support::Worker::is_running) {
+        nap(20_000);
+        meanwhile(&scene);
+    }
     workers.iter_mut().for_each(crash_support::Worker::finish);
     let ledger = scene.ledger();
     println!(
@@ -136,4 +145,9 @@ fn threads_that_write_through_lose_no_count() {
 #[test]
 fn threads_lose_no_count_without_a_buffer() {
     run(Scene::new(16).with("buffer", 0), 4, rounds(300, 2_000) as u64);
+}
+
+#[test]
+fn threads_lose_no_count_while_the_buffer_is_removed() {
+    run_while(Scene::new(64).with("flush_ms", 20).with("largest", 60_000), 6, rounds(4_000, 30_000) as u64, Scene::remove_buffer);
 }

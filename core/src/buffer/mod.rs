@@ -18,7 +18,7 @@ mod room;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
@@ -36,6 +36,8 @@ const ENTRY: u8 = b'e';
 const UNFLUSHED: u8 = b'd';
 /// How long a writer waits for readers to end when every free page belongs to what they read.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// Attempts before an obstacle that should go away at once is taken for a failure.
+const MOST_TRIES: usize = 16;
 /// Unflushed entries that are marked as flushed in one transaction.
 const SETTLE_AT_ONCE: usize = 128;
 
@@ -174,7 +176,8 @@ impl Buffer {
         };
         let entry_key = Key::of(ENTRY, id);
         self.transact(length, |txn| {
-            let there = txn.get(entry_key.as_bytes())?.and_then(Stamp::of);
+            // A damaged entry is none: it must not decide what happens to a sound one.
+            let there = txn.get(entry_key.as_bytes())?.and_then(|value| Stamp::of_entry(id.as_bytes(), value));
             if !allowed(there) {
                 return Ok(Put::Refused);
             }
@@ -203,13 +206,14 @@ impl Buffer {
     pub fn collect(&self, id: SessionId<'_>, now: i64) -> Result<bool> {
         let is_live = |stamp: Option<Stamp>| stamp.is_some_and(|stamp| stamp.is_tombstone() || !stamp.expires().is_past(now));
         let entry_key = Key::of(ENTRY, id);
-        match self.reading(|_, txn| Ok(txn.get(entry_key.as_bytes())?.map(Stamp::of)))? {
+        let stamp = |value: &[u8]| Stamp::of_entry(id.as_bytes(), value);
+        match self.reading(|_, txn| Ok(txn.get(entry_key.as_bytes())?.map(stamp)))? {
             None => return Ok(true),
             Some(stamp) if is_live(stamp) => return Ok(false),
             Some(_) => {}
         }
         let removed = self.transact(0, |txn| {
-            if is_live(txn.get(entry_key.as_bytes())?.and_then(Stamp::of)) {
+            if is_live(txn.get(entry_key.as_bytes())?.and_then(stamp)) {
                 return Ok(Put::Refused);
             }
             txn.delete(entry_key.as_bytes())?;
@@ -316,7 +320,9 @@ impl Buffer {
 
     /// The largest payload worth keeping here; larger ones go straight to the store.
     pub fn largest_entry(&self) -> usize {
-        (self.live.read().max_size / 8) as usize
+        let live = self.live.read();
+        let size = if self.full_grown.load(Ordering::Relaxed) { live.env.extent().0 } else { live.max_size };
+        (size / 8) as usize
     }
 
     /// Runs `look` in a read transaction.
@@ -336,12 +342,12 @@ impl Buffer {
             };
             match trouble {
                 // Another process made the file larger.
-                Code::MAP_RESIZED => {
+                Code::MAP_RESIZED if tries < MOST_TRIES => {
                     drop(live);
                     self.grow()?;
                 }
                 // Readers that were killed leave their places taken.
-                Code::READERS_FULL if tries < 3 => {
+                Code::READERS_FULL if tries < MOST_TRIES => {
                     live.env.clear_dead_readers().map_err(failed)?;
                 }
                 code => return Err(failed(code)),
@@ -353,10 +359,12 @@ impl Buffer {
     /// is needed for `length` bytes more.
     fn transact(&self, length: usize, mut change: impl FnMut(&mut Write<'_>) -> Result<Put, Code>) -> Result<Put> {
         let mut begun = None;
+        let mut tries = 0;
         loop {
+            tries += 1;
             let live = self.live.read();
             let txn = live.env.write();
-            if matches!(txn, Err(Code::MAP_RESIZED)) {
+            if matches!(txn, Err(Code::MAP_RESIZED)) && tries < MOST_TRIES {
                 drop(txn);
                 drop(live);
                 self.grow()?;
@@ -403,12 +411,25 @@ impl Buffer {
 
     /// Opens the buffer anew after its file was deleted, and carries over what the store lacks.
     fn reopen(&self) -> Result<()> {
+        let _opening = self.owner.open_lock()?;
         let mut live = self.live.write();
         if !live.is_unlinked() {
             return Ok(());
         }
-        let _opening = self.owner.open_lock()?;
-        let new = RwLock::new(self.place.open(false)?);
+        let mut tries = 0;
+        let new = loop {
+            tries += 1;
+            match self.place.open(false) {
+                Ok(new) => break RwLock::new(new),
+                // Whoever is deleting the files may not be done yet.
+                Err(error) if tries == MOST_TRIES || error.kind() == ErrorKind::InUse => return Err(error),
+                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        if matches!(live.env.write().map(drop), Err(Code::MAP_RESIZED)) {
+            // It was enlarged by others since this process looked last.
+            live.grow()?;
+        }
         {
             // The old file's writer lock is held until the new one has everything. Its marks go with it, so that
             // the next process to come here finds nothing to carry over an entry that has changed since.
@@ -440,18 +461,17 @@ fn carry(new: &RwLock<Live>, id: &[u8], value: &[u8]) -> Result<()> {
     loop {
         let put = {
             let live = new.read();
-            let mut txn = live.env.write().map_err(failed)?;
             let key = Key::new(ENTRY, id);
-            (|| {
+            live.env.write().and_then(|mut txn| {
                 if txn.get(key.as_bytes())?.is_none() {
                     txn.put(key.as_bytes(), value.len(), |out| out.copy_from_slice(value))?;
                     txn.put_marker(Key::new(UNFLUSHED, id).as_bytes())?;
                 }
                 txn.commit()
-            })()
+            })
         };
         match put {
-            Err(Code::MAP_FULL) if new.write().grow()? => {}
+            Err(Code::MAP_RESIZED | Code::MAP_FULL) if new.write().grow()? => {}
             other => return other.map_err(failed),
         }
     }

@@ -22,9 +22,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::directory;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lmdb::{Env, Options};
+use crate::lmdb::{Code, Env, Options, reserve_lock_file};
+use crate::lock::is_unlinked;
 use crate::owner::Origin;
-use crate::shared::reserve;
+use crate::shared::{reserve, reserve_beyond_end};
 
 /// Readers over all processes; a thread that reads at the very moment takes one.
 const MAX_READERS: u32 = 4096;
@@ -32,8 +33,6 @@ const MAX_READERS: u32 = 4096;
 const FIRST_SIZE: u64 = 4 << 20;
 /// With less than this it is not worth having.
 const LEAST_SIZE: u64 = 1 << 20;
-/// LMDB's lock file: a header and 64 bytes a reader (`mdb_env_setup_locks`).
-const LOCK_FILE_SIZE: u64 = MAX_READERS as u64 * 64 + 8192;
 
 /// The content of the file `header`.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +40,8 @@ struct Header {
     origin: Origin,
     /// The store's directory.
     store: PathBuf,
+    /// The store's own mark: a buffer of a store that was deleted since is not of the one in its place.
+    store_mark: u64,
     /// The size it may grow to, in bytes; the first process decides.
     max_size: u64,
 }
@@ -51,6 +52,7 @@ pub struct Place {
     in_memory: PathBuf,
     beside_store: PathBuf,
     store: PathBuf,
+    store_mark: u64,
     max_size: u64,
 }
 
@@ -71,13 +73,14 @@ pub struct Live {
 
 impl Place {
     /// The place of the buffer for the store in the directory `store`, a canonical path.
-    pub fn new(store: &Path, max_size: u64) -> Place {
+    pub fn new(store: &Path, store_mark: u64, max_size: u64) -> Place {
         use std::os::unix::ffi::OsStrExt;
         let name = format!("rustdb-{}-{:016x}", directory::user(), xxh3_64(store.as_os_str().as_bytes()));
         Place {
             in_memory: Path::new("/dev/shm").join(name),
             beside_store: store.join("buffer"),
             store: store.to_owned(),
+            store_mark,
             // LMDB wants whole pages.
             max_size: max_size & !0xfff,
         }
@@ -88,7 +91,7 @@ impl Place {
     /// All processes have to choose the same one of the two places, so a buffer beside the store stays in use until
     /// the next boot, also when `/dev/shm` has room again.
     pub fn open(&self, alone: bool) -> Result<Live> {
-        if self.usable_header(&self.beside_store).is_some() {
+        if self.usable_header(&self.beside_store)?.is_some() {
             return self.open_in(&self.beside_store, alone);
         }
         match self.open_in(&self.in_memory, alone) {
@@ -101,21 +104,49 @@ impl Place {
         }
     }
 
-    /// The header of a buffer that belongs to this store and this boot.
-    fn usable_header(&self, path: &Path) -> Option<Header> {
-        let origin = Origin::here();
-        let header: Header = serde_json::from_slice(&std::fs::read(path.join("header")).ok()?).ok()?;
+    /// The buffer that lies at either place, if one does that belongs to this store and this boot.
+    pub fn existing(&self) -> Result<Option<Live>> {
+        for path in [&self.beside_store, &self.in_memory] {
+            if self.usable_header(path)?.is_some() {
+                return self.open_in(path, true).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the buffer there is of the store that took the place of this one.
+    fn is_of_successor(&self, path: &Path) -> bool {
+        let header = std::fs::read(path.join("header")).ok().and_then(|text| serde_json::from_slice::<Header>(&text).ok());
+        header.is_some_and(|header| header.store == self.store && header.store_mark != self.store_mark)
+    }
+
+    /// The header of a buffer that belongs to this store and this boot. Only what is certainly no such header is
+    /// none: one that cannot be read just now must not be taken for missing, and the buffer be made anew.
+    fn usable_header(&self, path: &Path) -> Result<Option<Header>> {
+        let text = match std::fs::read(path.join("header")) {
+            Ok(text) => text,
+            Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+            Err(cause) => {
+                return Err(Error::io(format_args!("cannot read the header of the buffer {}", path.display()), &cause));
+            }
+        };
+        let Ok(header) = serde_json::from_slice::<Header>(&text) else { return Ok(None) };
+        let origin = Origin::here()?;
         let ours = header.store == self.store
+            && header.store_mark == self.store_mark
             && header.origin.boot_id == origin.boot_id
             && header.origin.format == origin.format;
-        ours.then_some(header)
+        Ok(ours.then_some(header))
     }
 
     fn open_in(&self, path: &Path, alone: bool) -> Result<Live> {
         directory::prepare(path)?;
-        let origin = Origin::here();
+        let origin = Origin::here()?;
+        let whole = ["buffer.mdb", "buffer.mdb-lock"].iter().all(|name| path.join(name).exists());
         // Another boot's, another format's, damaged, or none: its content is worth nothing and is not read.
-        let header = match self.usable_header(path) {
+        let header = match self.usable_header(path)? {
+            // Half deleted under those who use it: the rest goes too, which they notice, and carry over.
+            Some(_) if !whole => self.make(path, origin)?,
             Some(header) if header.origin == origin => header,
             // Another container's that is gone: the content is good, only its readers' process ids are not.
             Some(header) if alone => self.write_header(path, Header { origin, ..header })?,
@@ -125,11 +156,18 @@ impl Place {
                     format!("the session buffer {} belongs to another container", path.display()),
                 ));
             }
+            None if !alone && self.is_of_successor(path) => {
+                return Err(Error::new(
+                    ErrorKind::InUse,
+                    format!("the session store {} was deleted and made anew", self.store.display()),
+                ));
+            }
             None => self.make(path, origin)?,
         };
         match open_files(path, header.max_size) {
-            Err(error) if error.kind() == ErrorKind::Damaged && alone => {
-                let header = self.make(path, Origin::here())?;
+            // As it is left by a process that was killed while it made it. Whoever has it open carries over.
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                let header = self.make(path, Origin::here()?)?;
                 open_files(path, header.max_size)
             }
             other => other,
@@ -145,7 +183,7 @@ impl Place {
                 _ => {}
             }
         }
-        self.write_header(path, Header { origin, store: self.store.clone(), max_size: self.max_size })
+        self.write_header(path, Header { origin, store: self.store.clone(), store_mark: self.store_mark, max_size: self.max_size })
     }
 
     fn write_header(&self, path: &Path, header: Header) -> Result<Header> {
@@ -168,22 +206,16 @@ impl Place {
 fn open_files(directory: &Path, max_size: u64) -> Result<Live> {
     let path = directory.join("buffer.mdb");
     let failed = |cause: &io::Error| Error::io(format_args!("cannot open the buffer {}", path.display()), cause);
-    let open = |path: &Path| {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(path)
-            .map_err(|cause| failed(&cause))
-    };
-    // Closed again before LMDB opens it: closing any descriptor of a file ends all POSIX locks this process has on it,
-    // and by those LMDB tells living readers from dead ones.
-    open(&directory.join("buffer.mdb-lock"))
-        .and_then(|locks| reserve_beyond_end(&locks, LOCK_FILE_SIZE).map_err(|cause| failed(&cause)))?;
-    let file = open(&path)?;
+    reserve_lock_file(&path, MAX_READERS).map_err(|cause| failed(&cause))?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(&path)
+        .map_err(|cause| failed(&cause))?;
     let mut size = file.metadata().map_err(|cause| failed(&cause))?.len();
     if size == 0 {
         // The file stays empty, by which LMDB knows that it is new.
@@ -198,7 +230,7 @@ fn open_files(directory: &Path, max_size: u64) -> Result<Live> {
     }
     let options = Options { map_size: size as usize, max_readers: MAX_READERS, volatile: true };
     let env = Env::open(&path, options).map_err(|code| {
-        let kind = if code.is_damage() { ErrorKind::Damaged } else { Error::io("", &code.to_io()).kind() };
+        let kind = if code.is_damage() || code == Code::VERSION_MISMATCH { ErrorKind::Damaged } else { Error::io("", &code.to_io()).kind() };
         Error::new(kind, format!("cannot open the buffer {}: {}", path.display(), code.to_io()))
     })?;
     let (map, used) = env.extent();
@@ -208,25 +240,10 @@ fn open_files(directory: &Path, max_size: u64) -> Result<Live> {
     Ok(Live { env, file, directory: directory.to_owned(), max_size, why_on_disk: None })
 }
 
-/// Reserves room without making the file longer.
-fn reserve_beyond_end(file: &File, size: u64) -> io::Result<()> {
-    // SAFETY: the descriptor is open.
-    if unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, size as libc::off_t) } == 0 {
-        return Ok(());
-    }
-    Err(io::Error::last_os_error())
-}
-
 impl Live {
     /// Whether the file was deleted behind our back, as logind does when a user logs out (RemoveIPC).
     pub fn is_unlinked(&self) -> bool {
-        // Asked for with every session, so by the cheapest call there is: fstat takes half the time of the statx that
-        // `File::metadata` makes.
-        // SAFETY: a zeroed stat is valid, and the descriptor is open.
-        unsafe {
-            let mut stat: libc::stat = std::mem::zeroed();
-            libc::fstat(self.file.as_raw_fd(), &mut stat) == 0 && stat.st_nlink == 0
-        }
+        is_unlinked(self.file.as_raw_fd())
     }
 
     /// Takes over the size another process gave the file, or makes it larger. `false`: it cannot grow any more.
@@ -234,20 +251,28 @@ impl Live {
     pub fn grow(&mut self) -> Result<bool> {
         let failed = |cause: &io::Error| Error::io("cannot enlarge the session buffer", cause);
         let (map, _) = self.env.extent();
-        let mut size = self.file.metadata().map_err(|cause| failed(&cause))?.len();
-        if size <= map {
-            if size >= self.max_size {
-                return Ok(false);
-            }
-            size = (size * 2).min(self.max_size);
-            match reserve(&self.file, size) {
-                Ok(()) => {}
-                // A full /dev/shm: then the buffer is as large as it gets.
-                Err(cause) if cause.raw_os_error() == Some(libc::ENOSPC) => return Ok(false),
-                Err(cause) => return Err(failed(&cause)),
+        let there = self.file.metadata().map_err(|cause| failed(&cause))?.len();
+        if there > map {
+            self.env.resize(there as usize).map_err(|code| failed(&code.to_io()))?;
+            return Ok(true);
+        }
+        let larger = (there * 2).min(self.max_size);
+        if larger <= there {
+            return Ok(false);
+        }
+        match reserve(&self.file, larger) {
+            Ok(()) => {}
+            // A full /dev/shm: then the buffer is as large as it gets.
+            Err(cause) if cause.raw_os_error() == Some(libc::ENOSPC) => return Ok(false),
+            Err(cause) => return Err(failed(&cause)),
+        }
+        match self.env.resize(larger as usize) {
+            Ok(()) => Ok(true),
+            Err(code) => {
+                // A limit on address space: the others must not fill what this process cannot map.
+                self.file.set_len(there).map_err(|cause| failed(&cause))?;
+                if code == Code(libc::ENOMEM) { Ok(false) } else { Err(failed(&code.to_io())) }
             }
         }
-        self.env.resize(size as usize).map_err(|code| failed(&code.to_io()))?;
-        Ok(true)
     }
 }

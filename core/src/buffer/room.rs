@@ -84,7 +84,7 @@ impl Buffer {
 struct Run {
     ids: Vec<Box<[u8]>>,
     bytes: u64,
-    /// The sum of what is left until they expire.
+    /// The sum of the seconds they expire at.
     expiries: i128,
 }
 

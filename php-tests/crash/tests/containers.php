@@ -10,6 +10,7 @@ test('a second PID namespace is refused while the first one is alive, and welcom
     wait_until('the first one is at work', fn () => file_exists("$signals/ready") || clearstatcache() !== null);
 
     $sandbox->expect_logged('/session_start\(\): .*in use by.*(container|PID namespace)/');
+    $sandbox->expect_logged('/session_start\(\): Failed to initialize/');
     $outcome = $cli->unshare(['--pid', '--fork', '--mount-proc'], 'eval "$1"', [$cli->command('count', ['ids' => ['mine', 'theirs']])]);
     check_same(['mine' => null, 'theirs' => null], $outcome->json(), 'numbers from the other namespace');
     check($resident->running(), 'the first one ended: ' . file_get_contents($resident->output));

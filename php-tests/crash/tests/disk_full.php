@@ -3,6 +3,9 @@
 
 declare(strict_types=1);
 
+/** How the log says that a disk has no room; "input/output error" would send the operator to the wrong place. */
+const NO_ROOM = '(No space left on device|no room left|disk is full)';
+
 test('a full disk loses nothing that was acknowledged', function (Sandbox $sandbox) {
     $cli = new Cli($sandbox);
     $ids = Cli::ids('full', 400);
@@ -11,15 +14,17 @@ test('a full disk loses nothing that was acknowledged', function (Sandbox $sandb
         eval "$1"; eval "$2"
         mount -o remount,size=50m "$STORE"
         eval "$3"
-        rm -r "$(eval "$4" | sed "s/.*\"path\":\"\([^\"]*\)\".*/\1/; s/\\\\//g")"
+        rm -r "$BUFFER"
         eval "$2"';
-    $sandbox->expect_logged('/rustdb: .*store.*No space left on device/');
-    $outcome = $cli->unshare(['--mount'], 'export STORE=' . escapeshellarg($cli->store->path) . "; $script", [
-        $cli->command('count', ['ids' => $ids, 'size' => 10000, 'pause' => 300000], ['rustdb.flush_interval' => '0.05']),
+    // Its name follows from that of the store's directory.
+    $buffer = $cli->run('status')->json()['buffer']['path'];
+    $cli->reboot();
+    $sandbox->expect_logged('/rustdb: .*store.*' . NO_ROOM . '/');
+    $outcome = $cli->unshare(['--mount'], 'export STORE=' . escapeshellarg($cli->store->path) . ' BUFFER=' . escapeshellarg($buffer) . "; $script", [
+        $cli->command('count', ['ids' => $ids, 'size' => 10000, 'pause' => 300000, 'look' => true], ['rustdb.flush_interval' => '0.05']),
         $cli->command('read', ['ids' => $ids]),
         // With room again: a run whose end flushes.
         $cli->command('read', ['ids' => $ids, 'pause' => 300000], ['rustdb.flush_interval' => '0.05']),
-        $cli->command('status'),
     ]);
     check_same(0, $outcome->exit, 'exit status; it printed ' . substr($outcome->output, -1500));
     [$written, $read, $later, $on_disk] = explode("\n", $outcome->output);
@@ -32,12 +37,12 @@ test('a full disk loses nothing that was acknowledged', function (Sandbox $sandb
 
 test('a full disk and a full buffer refuse new writes with a warning, and lose nothing that was acknowledged', function (Sandbox $sandbox) {
     $cli = new Cli($sandbox, ['rustdb.buffer_size' => '1M', 'rustdb.lock_wait' => 1]);
-    $ids = Cli::ids('full', 160);
+    $ids = Cli::ids('full', 300);
     $script = 'mount -t tmpfs -o size=1m,mode=0700,uid=$(stat -c %u "$STORE") tmpfs "$STORE"
         eval "$1"
         mount -o remount,size=50m "$STORE"
         eval "$2"';
-    $sandbox->expect_logged('/rustdb: .*(No space left on device|buffer is full)/');
+    $sandbox->expect_logged('/rustdb: .*' . NO_ROOM . '/');
     $sandbox->expect_logged('/session_write_close\(\): Failed to write session data/');
     $outcome = $cli->unshare(['--mount'], 'export STORE=' . escapeshellarg($cli->store->path) . "; $script", [
         $cli->command('count', ['ids' => $ids, 'size' => 10000]),
@@ -51,4 +56,14 @@ test('a full disk and a full buffer refuse new writes with a warning, and lose n
     foreach ($acknowledged as $id => $number) {
         check_same($number, $read[$id], "session $id, which was acknowledged");
     }
+});
+
+test('a run whose last flush fails says so in the log', function (Sandbox $sandbox) {
+    $cli = new Cli($sandbox, ['rustdb.flush_interval' => 3600]);
+    $script = 'mount -t tmpfs -o size=1m,mode=0700,uid=$(stat -c %u "$STORE") tmpfs "$STORE"; eval "$1"';
+    $ids = Cli::ids('full', 200);
+    $sandbox->expect_logged('/rustdb: .*' . NO_ROOM . '/');
+    $outcome = $cli->unshare(['--mount'], 'export STORE=' . escapeshellarg($cli->store->path) . "; $script",
+        [$cli->command('count', ['ids' => $ids, 'size' => 10000])]);
+    check_same(array_fill_keys($ids, 1), $outcome->json(), 'numbers');
 });

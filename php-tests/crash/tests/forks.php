@@ -30,3 +30,10 @@ test('forks while the background thread flushes lose no session of parent or chi
     $cli->reboot();
     $cli->check_sessions($expected, 'on the disk');
 });
+
+test('programs that a script starts inherit no open file of the store', function (Sandbox $sandbox) {
+    $cli = new Cli($sandbox);
+    $files = $cli->run('exec', ['id' => 'visitor'])->json();
+    check(count($files) >= 3, 'the program listed no files');
+    check_same([], array_values(preg_grep('~/store/|rustdb-\d~', $files)), 'inherited files');
+});

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! 's' id             a session (crate::entry)
+//! 'm'                the store's mark: 8 random bytes, by which a buffer knows that it belongs to this very file
 //! 'x' expiry id      the expiry index; expiry as 8 bytes, big-endian, so that the earliest comes first; empty value
 //! ```
 
@@ -15,9 +16,11 @@ use std::path::{Path, PathBuf};
 
 pub use open::SetAside;
 
+use rand::RngExt;
+
 use crate::entry::{self, Entry, HEADER, Stamp};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lmdb::{Code, Env, Reader, Write};
+use crate::lmdb::{Code, Env, Read, Reader, Write};
 use crate::record::{Expiry, Record, SessionId, Version, now};
 use crate::store::{Access, Batch, Begun, Change, Committed, Found, Lease, Store, Sweep, Swept};
 
@@ -26,6 +29,7 @@ use crate::store::{Access, Batch, Begun, Change, Committed, Found, Lease, Store,
 pub struct Embedded {
     env: Env,
     path: PathBuf,
+    mark: u64,
 }
 
 fn session_key(id: &[u8]) -> Vec<u8> {
@@ -42,7 +46,39 @@ impl Embedded {
     pub fn open(directory: &Path, alone: bool) -> Result<(Embedded, Option<SetAside>)> {
         let path = directory.join("store.mdb");
         let (env, set_aside) = open::open(&path, alone)?;
-        Ok((Embedded { env, path }, set_aside))
+        let mut store = Embedded { env, path, mark: 0 };
+        store.mark = store.read_mark()?;
+        Ok((store, set_aside))
+    }
+
+    /// The mark of this very file.
+    pub fn mark(&self) -> u64 {
+        self.mark
+    }
+
+    fn read_mark(&self) -> Result<u64> {
+        let stored = |value: Option<&[u8]>| value.and_then(|value| value.try_into().ok()).map(u64::from_le_bytes);
+        let found = self.read()?.get(b"m").map(stored).map_err(|code| self.failed("read", code))?;
+        found.map_or_else(
+            || {
+                let mark: u64 = rand::rng().random();
+                self.transact(|txn| txn.put(b"m", 8, |out| out.copy_from_slice(&mark.to_le_bytes())))?;
+                Ok(mark)
+            },
+            Ok,
+        )
+    }
+
+    fn read(&self) -> Result<Read<'_>> {
+        let txn = self.env.read().or_else(|code| {
+            // Readers that were killed leave their places taken.
+            if code == Code::READERS_FULL {
+                self.env.clear_dead_readers()?;
+                return self.env.read();
+            }
+            Err(code)
+        });
+        txn.map_err(|code| self.failed("read", code))
     }
 
     /// The file, and how many bytes of it are in use.
@@ -52,14 +88,7 @@ impl Embedded {
 
     /// The session under `id`, whether it has expired or not.
     fn find(&self, id: SessionId<'_>) -> Result<Option<Record<'static>>> {
-        let txn = self.env.read().or_else(|code| {
-            if code == Code::READERS_FULL {
-                self.env.clear_dead_readers()?;
-                return self.env.read();
-            }
-            Err(code)
-        });
-        let txn = txn.map_err(|code| self.failed("read", code))?;
+        let txn = self.read()?;
         let value = txn.get(&session_key(id.as_bytes())).map_err(|code| self.failed("read", code))?;
         // A damaged value is no session; the next write replaces it.
         Ok(value.and_then(|value| entry::decode(id, value)).and_then(|entry| match entry {
@@ -144,6 +173,7 @@ impl Store for Embedded {
             Change::None => Ok(Committed::Done),
             Change::Destroy => self.transact(|txn| delete(txn, key)).map(|_| Committed::Done),
             Change::Touch(expires) => match self.find(id)? {
+                None if lease.existed => Ok(Committed::Ended),
                 None => Ok(Committed::Gone),
                 Some(record) => self.commit(id, Change::Write(&Record { expires, ..record }), lease),
             },
@@ -152,6 +182,9 @@ impl Store for Embedded {
                 entry::encode_session(id, record, &mut value);
                 self.transact(|txn| {
                     let there = txn.get(&session_key(key))?.and_then(Stamp::of);
+                    if lease.existed && there.is_none() {
+                        return Ok(Committed::Ended);
+                    }
                     if lease.fresh && there.is_some_and(|there| !there.expires().is_past(now())) {
                         return Ok(Committed::Collision);
                     }
@@ -189,7 +222,7 @@ impl Sweep for Embedded {
         may_collect: &mut dyn FnMut(SessionId<'_>) -> bool,
     ) -> Result<Swept> {
         let mut expired: Vec<(Box<[u8]>, Expiry)> = Vec::new();
-        let txn = self.env.read().map_err(|code| self.failed("read", code))?;
+        let txn = self.read()?;
         let mut passed = 0;
         let mut more = false;
         txn.scan(b"x", &mut |key, _| {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lmdb::{Code, Env, Options};
+use crate::lmdb::{Code, Env, Options, reserve_lock_file};
 use crate::record::now;
 
 /// Address space for the file, which itself is only as large as what it holds. Where a limit on address space
@@ -51,7 +51,8 @@ pub(super) fn open(path: &Path, alone: bool) -> Result<(Env, Option<SetAside>)> 
     if !alone {
         return Err(refuse(" while other processes use it"));
     }
-    let to = path.with_file_name(format!("store.mdb.damaged-{}", now()));
+    let name = |number| path.with_file_name(format!("store.mdb.damaged-{}-{number}", now()));
+    let to = (1..).map(name).find(|to| !to.exists()).unwrap_or_else(|| name(0));
     std::fs::rename(path, &to).map_err(|cause| refuse(&format!(" and cannot be moved away: {cause}")))?;
     match try_open(path)? {
         Opened::Sound(env) => Ok((env, Some(SetAside { to, fault }))),
@@ -77,12 +78,23 @@ fn try_open(path: &Path) -> Result<Opened> {
         }
         _ => {}
     }
+    reserve_lock_file(path, MAX_READERS).map_err(|cause| failed(&cause))?;
     let mut map_size = LARGEST_MAP;
     let env = loop {
         match Env::open(path, Options { map_size, max_readers: MAX_READERS, volatile: false }) {
             Ok(env) => break env,
             // EINVAL is how valgrind says it.
             Err(Code(libc::ENOMEM | libc::EINVAL)) if map_size > LEAST_MAP => map_size /= 2,
+            Err(Code::VERSION_MISMATCH) => {
+                return Err(Error::new(
+                    ErrorKind::InUse,
+                    format!(
+                        "the session store {} is of another version of LMDB, or another LMDB program has it open; end \
+                         that program",
+                        path.display()
+                    ),
+                ));
+            }
             Err(code) if code.is_damage() => return Ok(Opened::Damaged(code.to_io().to_string())),
             Err(code) => return Err(failed(&code.to_io())),
         }
