@@ -193,6 +193,9 @@ impl Env {
 
     /// The size of this process's map, and how many bytes of the file are in use.
     pub fn extent(&self) -> (u64, u64) {
+        if self.dead {
+            return (0, 0);
+        }
         // SAFETY: zeroed MDB_envinfo and MDB_stat are valid, and the environment is open.
         unsafe {
             let mut info: ffi::MDB_envinfo = std::mem::zeroed();
@@ -205,13 +208,22 @@ impl Env {
 
     /// Changes the size of this process's map. `&mut` is what LMDB needs: no transaction of this process is active.
     pub fn resize(&mut self, size: usize) -> Result<()> {
-        let (before, _) = self.extent();
+        if self.dead {
+            return Err(Code(libc::ENOMEM));
+        }
+        // LMDB unmaps the old size before it maps the new one, and cannot go back: so a limit on address space is
+        // met here, where nothing is lost yet.
+        // SAFETY: a new private mapping that nothing uses, and that goes at once.
+        unsafe {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            let room = libc::mmap(ptr::null_mut(), size, libc::PROT_NONE, flags, -1, 0);
+            if room == libc::MAP_FAILED {
+                return Err(Code(libc::ENOMEM));
+            }
+            libc::munmap(room, size);
+        }
         // SAFETY: parked readers are reset and hold no pointer into the map; there is no other transaction.
-        let set = |size| check(unsafe { ffi::mdb_env_set_mapsize(self.ptr.as_ptr(), size) });
-        set(size).inspect_err(|_| {
-            // LMDB unmaps before it maps: without the old map back, the next look would be at nothing.
-            self.dead = set(before as usize).is_err();
-        })
+        check(unsafe { ffi::mdb_env_set_mapsize(self.ptr.as_ptr(), size) }).inspect_err(|_| self.dead = true)
     }
 
     /// Frees the reader slots of processes that died; returns how many.

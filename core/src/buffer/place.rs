@@ -91,11 +91,13 @@ impl Place {
     /// All processes have to choose the same one of the two places, so a buffer beside the store stays in use until
     /// the next boot, also when `/dev/shm` has room again.
     pub fn open(&self, alone: bool) -> Result<Live> {
-        if self.usable_header(&self.beside_store)?.is_some() {
+        if self.has_buffer(&self.beside_store)? {
             return self.open_in(&self.beside_store, alone);
         }
+        // A passing trouble (no file descriptors left) must not lead away from a buffer that is there.
+        let there = self.has_buffer(&self.in_memory)?;
         match self.open_in(&self.in_memory, alone) {
-            Err(reason) if alone => {
+            Err(reason) if alone && !there => {
                 let mut live = self.open_in(&self.beside_store, alone)?;
                 live.why_on_disk = Some(reason.to_string());
                 Ok(live)
@@ -107,11 +109,16 @@ impl Place {
     /// The buffer that lies at either place, if one does that belongs to this store and this boot.
     pub fn existing(&self) -> Result<Option<Live>> {
         for path in [&self.beside_store, &self.in_memory] {
-            if self.usable_header(path)?.is_some() {
+            if self.has_buffer(path)? {
                 return self.open_in(path, true).map(Some);
             }
         }
         Ok(None)
+    }
+
+    /// Whether a whole buffer lies there that belongs to this store and this boot.
+    fn has_buffer(&self, path: &Path) -> Result<bool> {
+        Ok(is_whole(path) && self.usable_header(path)?.is_some())
     }
 
     /// Whether the buffer there is of the store that took the place of this one.
@@ -142,11 +149,10 @@ impl Place {
     fn open_in(&self, path: &Path, alone: bool) -> Result<Live> {
         directory::prepare(path)?;
         let origin = Origin::here()?;
-        let whole = ["buffer.mdb", "buffer.mdb-lock"].iter().all(|name| path.join(name).exists());
         // Another boot's, another format's, damaged, or none: its content is worth nothing and is not read.
         let header = match self.usable_header(path)? {
             // Half deleted under those who use it: the rest goes too, which they notice, and carry over.
-            Some(_) if !whole => self.make(path, origin)?,
+            Some(_) if !is_whole(path) => self.make(path, origin)?,
             Some(header) if header.origin == origin => header,
             // Another container's that is gone: the content is good, only its readers' process ids are not.
             Some(header) if alone => self.write_header(path, Header { origin, ..header })?,
@@ -201,6 +207,11 @@ impl Place {
             .map_err(|cause| Error::io(format_args!("cannot make the buffer {}", path.display()), &cause))?;
         Ok(header)
     }
+}
+
+/// Whether both files of a buffer are there.
+fn is_whole(path: &Path) -> bool {
+    ["buffer.mdb", "buffer.mdb-lock"].iter().all(|name| path.join(name).exists())
 }
 
 fn open_files(directory: &Path, max_size: u64) -> Result<Live> {
