@@ -1,0 +1,51 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Bench;
+
+/**
+ * What the figures depend on: processor, kernel, versions, file systems. No host names, no paths.
+ */
+final class Machine
+{
+    /** @return array<string, string> */
+    public static function facts(Php $php, Workspace $workspace, Servers $servers): array
+    {
+        $cpuInfo = (string) file_get_contents('/proc/cpuinfo');
+        preg_match('/^(?:model name|Model)\s*:\s*(.+)$/m', $cpuInfo, $model);
+        preg_match('/^MemTotal:\s+(\d+)/m', (string) file_get_contents('/proc/meminfo'), $memory);
+        $facts = [
+            'processor' => trim(preg_replace('/\s+/', ' ', $model[1] ?? php_uname('m'))),
+            'processors' => trim(Process::output(['nproc'])),
+            'memory' => round(((int) ($memory[1] ?? 0)) / 1048576) . ' GiB',
+            'kernel' => php_uname('s') . ' ' . php_uname('r'),
+            'system' => self::system(),
+            'php' => $php->version . (PHP_ZTS ? ' (thread-safe)' : ''),
+            'disk' => Workspace::fileSystem($workspace->disk),
+            'tmpfs' => Workspace::fileSystem($workspace->tmpfs),
+        ];
+        $programs = [
+            'redis' => [$servers->redisBinary, ['--version'], '/v=(\S+)/'],
+            'memcached' => [$servers->memcachedBinary, ['--version'], '/(\d[\d.]+)/'],
+        ];
+        foreach ($programs as $name => [$binary, $arguments, $pattern]) {
+            if ($binary !== null && preg_match($pattern, Process::output([$binary, ...$arguments]), $version)) {
+                $facts[$name] = $version[1];
+            }
+        }
+        foreach (['redis' => 'phpredis', 'memcached' => 'php-memcached'] as $extension => $name) {
+            if ($php->hasExtension($extension)) {
+                $ini = $php->ini("{$workspace->tmpfs}/version-$extension.ini", ['igbinary', 'msgpack', $extension], []);
+                $facts[$name] = $php->extensionVersion($ini, $extension);
+            }
+        }
+        return $facts;
+    }
+
+    private static function system(): string
+    {
+        $release = is_readable('/etc/os-release') ? (string) file_get_contents('/etc/os-release') : '';
+        return preg_match('/^PRETTY_NAME="?([^"\n]+)/m', $release, $name) ? $name[1] : 'unknown';
+    }
+}

@@ -1,0 +1,121 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Bench;
+
+/**
+ * The report people read: one table, a row for each thing measured and a column for each handler, and what it rests on.
+ */
+final class Markdown
+{
+    /**
+     * @param list<Peer> $peers
+     * @param list<array<string, mixed>> $goals
+     */
+    public function __construct(private readonly Results $results, private readonly array $peers, private readonly array $goals)
+    {
+    }
+
+    public function render(): string
+    {
+        return implode("\n\n", [
+            '# Measured side by side in one run',
+            $this->circumstances(),
+            $this->table(),
+            $this->method(),
+            $this->notes(),
+        ]) . "\n";
+    }
+
+    private function circumstances(): string
+    {
+        $machine = $this->results->machine;
+        $parts = [
+            "{$machine['processor']}, {$machine['processors']} processors, {$machine['memory']}",
+            $machine['system'],
+            $machine['kernel'],
+            "PHP {$machine['php']}",
+            "disk {$machine['disk']}",
+        ];
+        foreach (['redis' => 'Redis', 'phpredis' => 'phpredis', 'memcached' => 'memcached', 'php-memcached' => 'php-memcached'] as $key => $name) {
+            if (isset($machine[$key])) {
+                $parts[] = "$name {$machine[$key]}";
+            }
+        }
+        $quick = $this->results->settings['quick'] ? "\n\n**A quick run: it shows that the benchmark works, the figures mean little.**" : '';
+        return implode(' · ', $parts) . $quick;
+    }
+
+    private function table(): string
+    {
+        $peers = array_values(array_filter($this->peers, fn (Peer $peer) => $this->measured($peer)));
+        $head = ['', 'unit', ...array_map(static fn (Peer $peer) => $peer->label, $peers), 'rustdb ÷ files on disk', 'goal for rustdb'];
+        $lines = [
+            '| ' . implode(' | ', $head) . ' |',
+            '|---|---|' . str_repeat('--:|', count($peers) + 1) . '---|',
+        ];
+        foreach ($this->results->rows as $row => $description) {
+            $cells = [$description['label'], $description['unit']];
+            foreach ($peers as $peer) {
+                $value = $this->results->value($row, $peer->name);
+                $text = $value === null ? '–' : Statistics::readable($value);
+                $cells[] = $peer->name === 'rustdb' && $value !== null ? "**$text**" : $text;
+            }
+            $ratio = $this->results->ratio($row, 'rustdb', 'files-disk');
+            $cells[] = $ratio === null ? '' : sprintf('%.2f', $ratio);
+            $cells[] = implode('; ', array_map($this->verdict(...), array_filter($this->goals, static fn (array $goal) => $goal['row'] === $row)));
+            $lines[] = '| ' . implode(' | ', $cells) . ' |';
+        }
+        return implode("\n", $lines);
+    }
+
+    private function measured(Peer $peer): bool
+    {
+        foreach (array_keys($this->results->rows) as $row) {
+            if ($this->results->value($row, $peer->name) !== null) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** @param array<string, mixed> $goal */
+    private function verdict(array $goal): string
+    {
+        $verdict = $goal['met'] ? 'met' : '**not met**';
+        if ($goal['base'] === null) {
+            return sprintf('%s %s %s: %s', $goal['relation'], $goal['limit'], $this->results->rows[$goal['row']]['unit'], $verdict);
+        }
+        $base = $goal['base'];
+        foreach ($this->peers as $peer) {
+            if ($peer->name === $base) {
+                $base = $peer->label;
+            }
+        }
+        return sprintf('%s %s × %s: %s (%.2f)', $goal['relation'], $goal['limit'], $base, $verdict, $goal['reached']);
+    }
+
+    private function method(): string
+    {
+        $settings = $this->results->settings;
+        $sentences = [
+            'µs are for one `session_start()` and `session_write_close()`, as one process sees them.',
+            "Every peer had its turn in each of {$settings['rounds']} interleaved rounds; shown are medians, and medians of the ratios of each round.",
+            "Blocks last {$settings['block_ms']} ms after a warm-up, so that rustdb's flushes to disk, once a second, are part of what is measured; blocks of new sessions end earlier, with 24 MiB of them.",
+            '`session.use_strict_mode=1`, `session.lazy_write=1`, no garbage collection by chance, connections to servers are persistent, lock settings of the packages, Redis without persistence.',
+            '“PHP alone” is a native handler that does nothing: the floor.',
+            'Lock: from the call of `session_write_close()` to the return of a waiting `session_start()`; php-memcached and phpredis look again at fixed intervals.',
+            'php-fpm: 4 workers, 8 visitors with a session of their own, each request modifies it.',
+            'Own memory is what the handler itself allocates, not the kernel\'s cache of files; disk is what `du` counts, without inodes.',
+        ];
+        return implode("\n", array_map(static fn (string $sentence) => "- $sentence", $sentences));
+    }
+
+    private function notes(): string
+    {
+        return $this->results->notes === []
+            ? 'Nothing was skipped.'
+            : "Skipped or failed:\n\n" . implode("\n", array_map(static fn (string $note) => "- $note", $this->results->notes));
+    }
+}

@@ -1,0 +1,84 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Bench;
+
+/**
+ * Private Redis and memcached servers, started on first use. Neither writes to disk: that is their fastest setting.
+ */
+final class Servers
+{
+    public ?string $redisBinary;
+    public ?string $memcachedBinary;
+    private ?string $redisSocket = null;
+    private int $redisPort = 0;
+    private int $memcachedPort = 0;
+
+    public function __construct(private readonly Workspace $workspace)
+    {
+        $this->redisBinary = Process::find('redis-server');
+        $this->memcachedBinary = Process::find('memcached');
+    }
+
+    public function redisSocket(): string
+    {
+        $this->startRedis();
+        return $this->redisSocket;
+    }
+
+    public function redisPort(): int
+    {
+        $this->startRedis();
+        return $this->redisPort;
+    }
+
+    private function startRedis(): void
+    {
+        if ($this->redisSocket !== null) {
+            return;
+        }
+        $directory = $this->workspace->directory('tmpfs', 'redis');
+        chmod($directory, 0711);
+        $this->redisPort = self::freePort();
+        $this->redisSocket = "$directory/redis.sock";
+        $process = new Process([
+            $this->redisBinary, '--port', (string) $this->redisPort, '--bind', '127.0.0.1',
+            '--unixsocket', $this->redisSocket, '--unixsocketperm', '777',
+            '--save', '', '--appendonly', 'no', '--dir', $directory, '--daemonize', 'no', '--logfile', "$directory/redis.log",
+        ], "$directory/stderr.log");
+        $process->awaits(fn () => file_exists($this->redisSocket) && self::answers($this->redisPort));
+    }
+
+    public function memcachedPort(): int
+    {
+        if ($this->memcachedPort === 0) {
+            $this->memcachedPort = self::freePort();
+            $command = [$this->memcachedBinary, '-l', '127.0.0.1', '-p', (string) $this->memcachedPort, '-m', '1024'];
+            if ($this->workspace->webUser !== null) {
+                array_push($command, '-u', $this->workspace->webUser);
+            }
+            $process = new Process($command, $this->workspace->tmpfs . '/memcached.log');
+            $process->awaits(fn () => self::answers($this->memcachedPort));
+        }
+        return $this->memcachedPort;
+    }
+
+    public static function freePort(): int
+    {
+        $listener = stream_socket_server('tcp://127.0.0.1:0');
+        $port = (int) substr((string) strrchr(stream_socket_get_name($listener, false), ':'), 1);
+        fclose($listener);
+        return $port;
+    }
+
+    public static function answers(int $port): bool
+    {
+        $connection = @stream_socket_client("tcp://127.0.0.1:$port", $code, $message, 1);
+        if ($connection === false) {
+            return false;
+        }
+        fclose($connection);
+        return true;
+    }
+}
