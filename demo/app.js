@@ -48,6 +48,10 @@ function remember(what, reports) {
 
 function rememberPage(what) {
     remember(what, JSON.parse(document.querySelector('#request').dataset.reports));
+    refreshLater();
+}
+
+function refreshLater() {
     clearTimeout(refresh);
     refresh = setTimeout(refreshMachine, FLUSHED_AFTER_MS);
 }
@@ -144,6 +148,7 @@ async function runParallel(event) {
         document.querySelector('#counter').textContent = now;
         answers.forEach((answer, i) => remember(`slow ${'ABC'[i]}`, [answer.report]));
         await refreshMachine();
+        refreshLater();
     } catch (error) {
         timeline.replaceChildren(element('p', 'note', error.message));
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+use twox_hash::{XxHash3_64, XxHash3_128};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -48,7 +48,7 @@ impl<'a> SessionId<'a> {
 
     /// A 64-bit hash for places that need a number: lock offsets and wait queues.
     pub fn hash(self) -> u64 {
-        xxh3_64(self.0)
+        XxHash3_64::oneshot(self.0)
     }
 }
 
@@ -60,7 +60,7 @@ pub struct Version(pub u128);
 impl Version {
     /// The version of a payload.
     pub fn of(payload: &[u8]) -> Self {
-        Version(xxh3_128(payload))
+        Version(XxHash3_128::oneshot(payload))
     }
 }
 

@@ -226,25 +226,16 @@ impl Sessions {
                 held.lease.fresh = false;
                 Written::Destroy
             }
-            Intent::Unchanged(payload) | Intent::Write(payload) => {
+            Intent::Unchanged(payload) => match held.known {
+                Some((version, _)) => self.touch(held, version, payload, Expiry::after(now, lifetime), expires)?,
+                None => self.write(held, &Record::new(payload, expires))?,
+            },
+            Intent::Write(payload) => {
                 let record = Record::new(payload, expires);
                 match held.known {
-                    Some((version, kept)) if version == record.version => {
-                        if kept >= Expiry::after(now, lifetime) && kept <= expires {
-                            Written::None
-                        } else {
-                            match self.apply(held, Change::Touch(expires))? {
-                                Committed::Gone => self.write(held, &record)?,
-                                Committed::Ended => {
-                                    held.known = None;
-                                    Written::None
-                                }
-                                _ => {
-                                    held.known = Some((version, expires));
-                                    Written::Touch
-                                }
-                            }
-                        }
+                    // Without `session.lazy_write` PHP writes what it has read.
+                    Some((version, _)) if version == record.version => {
+                        self.touch(held, version, payload, Expiry::after(now, lifetime), expires)?
                     }
                     _ => self.write(held, &record)?,
                 }
@@ -282,6 +273,31 @@ impl Sessions {
     pub fn draws_gc(&self) -> bool {
         let Settings { gc_probability, gc_divisor, .. } = self.settings;
         gc_probability > 0 && rand::rng().random_range(0..gc_divisor) < gc_probability
+    }
+
+    /// Moves the expiry of an unchanged session to `expires`, unless it is late enough: at `least` or behind it.
+    fn touch(
+        &self,
+        held: &mut Held,
+        version: Version,
+        payload: &[u8],
+        least: Expiry,
+        expires: Expiry,
+    ) -> Result<Written> {
+        if held.known.is_some_and(|(_, kept)| kept >= least && kept <= expires) {
+            return Ok(Written::None);
+        }
+        match self.apply(held, Change::Touch(expires))? {
+            Committed::Gone => self.write(held, &Record::new(payload, expires)),
+            Committed::Ended => {
+                held.known = None;
+                Ok(Written::None)
+            }
+            _ => {
+                held.known = Some((version, expires));
+                Ok(Written::Touch)
+            }
+        }
     }
 
     fn write(&self, held: &mut Held, record: &Record<'_>) -> Result<Written> {

@@ -18,7 +18,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use crate::directory;
 use crate::error::{Error, ErrorKind, Result};
@@ -75,7 +75,7 @@ impl Place {
     /// The place of the buffer for the store in the directory `store`, a canonical path.
     pub fn new(store: &Path, store_mark: u64, max_size: u64) -> Place {
         use std::os::unix::ffi::OsStrExt;
-        let name = format!("rustdb-{}-{:016x}", directory::user(), xxh3_64(store.as_os_str().as_bytes()));
+        let name = format!("rustdb-{}-{:016x}", directory::user(), XxHash3_64::oneshot(store.as_os_str().as_bytes()));
         Place {
             in_memory: Path::new("/dev/shm").join(name),
             beside_store: store.join("buffer"),

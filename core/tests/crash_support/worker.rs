@@ -19,6 +19,9 @@ use super::settings;
 /// The environment variable that makes a worker of the test binary.
 pub const JOB: &str = "RUSTDB_CRASH_JOB";
 
+/// Numbers that a worker with threads may use, from its own on.
+const MOST_THREADS: usize = 20;
+
 /// A worker's work, by the name of its role.
 pub type Role = fn(&Workplace);
 
@@ -61,21 +64,22 @@ pub fn work(roles: &[(&str, Role)]) {
             job,
         };
         let name = place.text("role");
-        match name {
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match name {
             "storm" => storm(&place),
             "audit" => audit(&place),
             "flush" => drop(place.open().host().collect().unwrap()),
             _ => roles.iter().find(|(role, _)| *role == name).unwrap_or_else(|| panic!("no role {name}")).1(&place),
+        }));
+        if let Err(wrong) = done {
+            // The sessions that it holds are not to be the next ones' complaint.
+            (place.number..place.number + MOST_THREADS).for_each(|number| place.ledger.doom(number));
+            std::panic::resume_unwind(wrong);
         }
         // As PHP's module shutdown does.
         background::stop(Duration::from_millis(300));
     });
-    if ended.is_err() {
-        // Nobody is to complain of the sessions that it holds, but hear of what went wrong here.
-        std::thread::sleep(Duration::from_secs(3600));
-    }
     // SAFETY: nothing of this process is to run any more.
-    unsafe { libc::_exit(0) };
+    unsafe { libc::_exit(if ended.is_ok() { 0 } else { 101 }) };
 }
 
 /// Kills this process as SIGKILL from outside does.
