@@ -21,6 +21,12 @@ roles! {
 
 /// Request threads, and threads that do what happens beside requests, until the changes are done.
 fn threads(place: &Workplace) {
+    // A thread that fails ends the process: the others would wait for its share of the changes for ever.
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        print(panic);
+        std::process::exit(101);
+    }));
     let changes = place.count("changes");
     let done = || place.ledger.get(Word::Changes) >= changes;
     std::thread::scope(|scope| {
@@ -112,7 +118,11 @@ fn run_while(scene: Scene, threads: usize, changes: u64, meanwhile: impl Fn(&Sce
         .into();
     while workers.iter_mut().all(crash_support::Worker::is_running) {
         nap(20_000);
-        meanwhile(&scene);
+        // Taken away again only when every process has noticed the last time: two removals in a row can cost the
+        // changes since the last flush, as docs/operations.md says.
+        if !workers.iter().any(|worker| has_a_deleted_buffer(worker.pid())) {
+            meanwhile(&scene);
+        }
     }
     workers.iter_mut().for_each(crash_support::Worker::finish);
     let ledger = scene.ledger();
@@ -125,6 +135,12 @@ fn run_while(scene: Scene, threads: usize, changes: u64, meanwhile: impl Fn(&Sce
         Duration::from_nanos(ledger.get(Word::LongestCommit)),
     );
     scene.audit();
+}
+
+/// Whether a process still maps a buffer that was deleted.
+fn has_a_deleted_buffer(pid: i32) -> bool {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    maps.lines().any(|line| line.contains("/buffer.mdb") && line.ends_with("(deleted)"))
 }
 
 #[test]

@@ -144,7 +144,7 @@ impl Workplace {
             Some(_) => sessions.commit(held, Intent::Write(&ledger::payload(session, state, self.size())), 3600),
             None => sessions.commit(held, Intent::Destroy, 3600),
         };
-        done.unwrap_or_else(|error| panic!("commit: {error}"));
+        done.unwrap_or_else(|error| panic!("commit: {error}; {:?}", sessions.host().report()));
         self.longest(Word::LongestCommit, begun);
         account.acknowledge(state);
         self.ledger.word(Word::Changes).fetch_add(1, SeqCst);
