@@ -180,9 +180,12 @@ impl<S: Batch + Sweep> Buffered<S> {
                 }
                 Put::Full => {
                     // Nobody's batch, or one without anything to flush: room comes from elsewhere, if at all.
-                    let flushed = self.as_flusher(Duration::ZERO, |locks| self.flush_next(locks, None))?;
-                    if flushed.flatten().is_none() {
-                        std::thread::sleep(ANOTHER_LOOK);
+                    match self.as_flusher(Duration::ZERO, |locks| self.flush_next(locks, None)) {
+                        Ok(Some(Some(_))) => {}
+                        Ok(_) => std::thread::sleep(ANOTHER_LOOK),
+                        // The buffer may be too full to note what was flushed, until some reader ends.
+                        Err(error) if error.kind() == ErrorKind::Full => std::thread::sleep(ANOTHER_LOOK),
+                        Err(error) => return Err(error),
                     }
                 }
             }

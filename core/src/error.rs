@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Directory,
     /// The store is in use by processes that cannot share it with this one.
     InUse,
+    /// A deleted session buffer still has changes, which one of the processes that have it open is about to carry over.
+    Draining,
     /// The session stayed locked for longer than the wait that is allowed.
     LockTimeout,
     /// A file is damaged.

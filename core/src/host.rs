@@ -5,17 +5,17 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use crate::background::{self, Alarm, Chore};
 use crate::backend::embedded::Embedded;
-use crate::buffer::{self, Buffer, place::Place};
+use crate::buffer::{self, Buffer, epoch::Epochs, place::Place};
 use crate::buffered::{Buffered, Parts};
 use crate::config::{Settings, StoreUrl};
 use crate::directory;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{HostLocks, LockName};
 use crate::notices::Notices;
 use crate::owner::Owner;
@@ -88,7 +88,15 @@ impl Host {
             host.flush_interval.fetch_min(settings.flush_interval.as_nanos() as u64, Ordering::Relaxed);
             return Ok(Arc::clone(host));
         }
-        let host = Arc::new(Host::open_directory(&directory, settings)?);
+        let begun = Instant::now();
+        let host = loop {
+            match Host::open_directory(&directory, settings) {
+                Err(error) if error.kind() == ErrorKind::Draining && begun.elapsed() < buffer::LONGEST_DRAIN => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                opened => break Arc::new(opened?),
+            }
+        };
         hosts.insert(directory, Arc::clone(&host));
         // A process that was killed may have left something to flush.
         host.wake(false);
@@ -107,9 +115,10 @@ impl Host {
             }
             let place = Place::new(directory, store.mark(), settings.buffer_size);
             // Without a buffer from now on: what an earlier one has goes to the store first.
+            let epochs = Epochs { owner, shared: &shared, mine: None };
             let live = match buffered {
-                true => Some(place.open(owner.was_first())?),
-                false if owner.was_first() => place.existing()?,
+                true => Some(place.open(owner.was_first(), epochs)?),
+                false if owner.was_first() => place.existing(epochs)?,
                 false => None,
             };
             Ok((shared, store, place, live))
@@ -200,6 +209,14 @@ impl Host {
         }
     }
 
+    /// Makes sure that the background thread comes by if this process has changes that the store may lack: its own, or
+    /// those it has carried over from a deleted buffer.
+    pub fn wake_for_changes(self: &Arc<Self>) {
+        if matches!(&self.kind, Kind::Buffered(store) if store.buffer().has_noted_changes()) {
+            self.wake(false);
+        }
+    }
+
     /// Has the background thread collect garbage.
     pub fn want_gc(self: &Arc<Self>) {
         self.gc_wanted.store(true, Ordering::Release);
@@ -252,8 +269,8 @@ impl Chore for Host {
                 // Left: what somebody else is flushing just now, what was written since, and the tombstones of
                 // sessions in use.
                 let flushed = store.flush(Duration::ZERO);
-                match flushed.and_then(|_| store.buffer().unflushed(None, 1, 1)) {
-                    Ok(waiting) => left |= !waiting.is_empty(),
+                match flushed.and_then(|_| store.buffer().has_unflushed()) {
+                    Ok(waiting) => left |= waiting,
                     Err(error) => {
                         left = true;
                         self.notices.note(error);

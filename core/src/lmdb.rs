@@ -10,8 +10,8 @@ use std::ffi::{CStr, CString};
 use std::fs::OpenOptions;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
 
 use lmdb_master_sys as ffi;
@@ -74,21 +74,27 @@ pub struct Options {
 }
 
 /// The lock file of an environment: a header and 64 bytes a reader (`mdb_env_setup_locks`). LMDB makes it sparse, and a
-/// page of it that a full disk has no room for would end the process, so its room is reserved.
-pub fn reserve_lock_file(path: &Path, max_readers: u32) -> std::io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-lock");
+/// page of it that a full disk has no room for would end the process, so its room is reserved. Returns its inode.
+pub fn reserve_lock_file(path: &Path, max_readers: u32, create: bool) -> std::io::Result<u64> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
-        .create(true)
+        .create(create)
         .truncate(false)
         .mode(0o600)
         .custom_flags(libc::O_NOFOLLOW)
-        .open(name)?;
+        .open(lock_file(path))?;
     // The file is closed before LMDB opens it: closing any descriptor of a file ends all POSIX locks this process has on
     // it, and by those LMDB tells living readers from dead ones.
-    reserve_beyond_end(&file, u64::from(max_readers) * 64 + 8192)
+    reserve_beyond_end(&file, u64::from(max_readers) * 64 + 8192)?;
+    Ok(file.metadata()?.ino())
+}
+
+/// The lock file of the environment at `path`.
+pub fn lock_file(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-lock");
+    name.into()
 }
 
 /// An open environment with one unnamed database.

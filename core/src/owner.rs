@@ -16,11 +16,13 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lock::set_lock;
+use crate::lock::{is_locked, set_lock};
 use crate::process::LockFile;
 
 const OPEN: u64 = 0;
 const ALIVE: u64 = 1;
+/// From here on a byte for each epoch of the session buffer: `buffer::epoch`.
+const EPOCHS: u64 = 1 << 32;
 /// Opening takes milliseconds; a process that is stopped while it does keeps others out no longer than this.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
@@ -120,6 +122,19 @@ impl Owner {
     /// Whether nobody else was using the directory when this process joined.
     pub fn was_first(&self) -> bool {
         self.first
+    }
+
+    /// Notes that this process has changes in the buffer of `epoch`, or that it has none any more.
+    pub fn note_changes(&self, epoch: u64, some: bool) -> Result<()> {
+        let kind = if some { libc::F_RDLCK } else { libc::F_UNLCK };
+        set_lock(self.file.fd(), kind, EPOCHS + epoch)
+            .map(|_| ())
+            .map_err(|cause| Error::io("cannot lock the session store", &cause))
+    }
+
+    /// Whether another process has changes in a buffer of these epochs.
+    pub fn has_changes(&self, first: u64, last: u64) -> bool {
+        is_locked(self.file.fd(), EPOCHS + first, last - first + 1)
     }
 
     /// Takes the open-lock.

@@ -159,6 +159,7 @@ impl Sessions {
         let begun = Instant::now();
         let found = self.host.store().begin(id, access, None)?;
         let read = begun.elapsed();
+        self.host.wake_for_changes();
         if found.found == Found::Missing && access == Access::ExclusiveIfExists {
             return Ok(None);
         }

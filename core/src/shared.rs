@@ -3,6 +3,7 @@
 //! ```text
 //! offset  size   field
 //!      0     8   magic and format version, "rustdbS1"
+//!      8     8   the epoch of the newest session buffer (`buffer::epoch`)
 //!     64  8 each the counters, in the order of `Counter`; they only grow, and restart with the file
 //!   4096  4 each 1024 words, the wait queues of `lock::queue`
 //! ```
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::error::{Error, ErrorKind, Result};
 
 const MAGIC: &[u8; 8] = b"rustdbS1";
+const EPOCH_AT: usize = 8;
 const COUNTERS_AT: usize = 64;
 const QUEUE_AT: usize = 4096;
 const QUEUE_WORDS: usize = 1024;
@@ -115,6 +117,12 @@ impl Shared {
     fn counter(&self, counter: Counter) -> &AtomicU64 {
         // SAFETY: the counters lie inside the mapping, aligned to 8 bytes, and are only used as atomics.
         unsafe { &*self.base.as_ptr().add(COUNTERS_AT + 8 * counter as usize).cast::<AtomicU64>() }
+    }
+
+    /// The epoch of the newest session buffer. It only grows, and only under the open-lock.
+    pub fn epoch(&self) -> &AtomicU64 {
+        // SAFETY: the word lies inside the mapping, aligned to 8 bytes, and is only used as an atomic.
+        unsafe { &*self.base.as_ptr().add(EPOCH_AT).cast::<AtomicU64>() }
     }
 
     /// Adds to a counter.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustdb_core::backend::embedded::Embedded;
-use rustdb_core::buffer::{Buffer, place::Place};
+use rustdb_core::buffer::{Buffer, epoch::Epochs, place::Place};
 use rustdb_core::buffered::{Buffered, Parts};
 use rustdb_core::owner::Owner;
 use rustdb_core::error::Result;
@@ -49,7 +49,7 @@ fn buffered_as<S>(size: u64, wrap: impl FnOnce(Buffered<Embedded>) -> S) -> Fixt
         let shared = Arc::new(Shared::open(&path)?);
         let (store, _) = Embedded::open(&path, owner.was_first())?;
         let place = Place::new(&path, store.mark(), size);
-        let live = place.open(true)?;
+        let live = place.open(true, Epochs { owner, shared: &shared, mine: None })?;
         Ok((shared, store, place, live))
     })
     .unwrap();

@@ -13,6 +13,7 @@
 //!
 //! A transaction writes a few entries at most and does no I/O: the writer's mutex has no time limit.
 
+pub mod epoch;
 pub mod place;
 mod room;
 
@@ -29,6 +30,7 @@ use crate::lmdb::{Code, Read, Reader, Write};
 use crate::owner::Owner;
 use crate::record::{MAX_ID_LENGTH, Record, SessionId};
 use crate::shared::{Counter, Shared};
+use epoch::Epochs;
 use place::{Live, Place};
 use room::Room;
 
@@ -36,6 +38,9 @@ const ENTRY: u8 = b'e';
 const UNFLUSHED: u8 = b'd';
 /// How long a writer waits for readers to end when every free page belongs to what they read.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a process waits for another to carry over the changes of a deleted buffer. It does so within its flush
+/// interval.
+pub const LONGEST_DRAIN: Duration = Duration::from_secs(10);
 /// Attempts before an obstacle that should go away at once is taken for a failure.
 const MOST_TRIES: usize = 16;
 /// Unflushed entries that are marked as flushed in one transaction.
@@ -48,6 +53,9 @@ pub struct Buffer {
     place: Place,
     owner: Arc<Owner>,
     shared: Arc<Shared>,
+    /// Whether this process has noted that it has changes in the live file. Set with a reader's hold on `live`, cleared
+    /// with a writer's.
+    noted: AtomicBool,
     /// `/dev/shm` had no room when the buffer was to grow; it is not asked again.
     full_grown: AtomicBool,
 }
@@ -135,7 +143,14 @@ impl Key {
 impl Buffer {
     /// The buffer in `live`, which was opened at `place`.
     pub fn new(live: Live, place: Place, owner: Arc<Owner>, shared: Arc<Shared>) -> Buffer {
-        Buffer { live: RwLock::new(live), place, owner, shared, full_grown: AtomicBool::new(false) }
+        Buffer {
+            live: RwLock::new(live),
+            place,
+            owner,
+            shared,
+            noted: AtomicBool::new(false),
+            full_grown: AtomicBool::new(false),
+        }
     }
 
     /// Looks a session up.
@@ -175,7 +190,7 @@ impl Buffer {
             Value::Tombstone => HEADER,
         };
         let entry_key = Key::of(ENTRY, id);
-        self.transact(length, |txn| {
+        self.transact(length, unflushed, |txn| {
             // A damaged entry is none: it must not decide what happens to a sound one.
             let there = txn.get(entry_key.as_bytes())?.and_then(|value| Stamp::of_entry(id.as_bytes(), value));
             if !allowed(there) {
@@ -194,7 +209,7 @@ impl Buffer {
 
     /// Forgets what it has about `id`, flushed or not.
     pub fn remove(&self, id: SessionId<'_>) -> Result<Put> {
-        self.transact(0, |txn| {
+        self.transact(0, false, |txn| {
             txn.delete(Key::of(ENTRY, id).as_bytes())?;
             txn.delete(Key::of(UNFLUSHED, id).as_bytes())?;
             Ok(Put::Done)
@@ -212,7 +227,7 @@ impl Buffer {
             Some(stamp) if is_live(stamp) => return Ok(false),
             Some(_) => {}
         }
-        let removed = self.transact(0, |txn| {
+        let removed = self.transact(0, false, |txn| {
             if is_live(txn.get(entry_key.as_bytes())?.and_then(stamp)) {
                 return Ok(Put::Refused);
             }
@@ -257,7 +272,7 @@ impl Buffer {
     /// tombstone unless `may_forget` says that nobody needs it any more. Damaged ones go.
     pub fn settle(&self, flushed: &[Unflushed], may_forget: &mut dyn FnMut(&[u8]) -> bool) -> Result<()> {
         for some in flushed.chunks(SETTLE_AT_ONCE) {
-            let settled = self.transact(0, |txn| {
+            let settled = self.transact(0, false, |txn| {
                 for Unflushed { id, entry } in some {
                     let entry_key = Key::new(ENTRY, id);
                     let marker = Key::new(UNFLUSHED, id);
@@ -288,6 +303,35 @@ impl Buffer {
             }
         }
         Ok(())
+    }
+
+    /// Whether this process has noted changes in the buffer, and its background thread has to come by.
+    pub fn has_noted_changes(&self) -> bool {
+        self.noted.load(Ordering::Relaxed)
+    }
+
+    /// Whether anything is unflushed; if not, it is noted that this process has no changes in the buffer.
+    pub fn has_unflushed(&self) -> Result<bool> {
+        if !self.unflushed(None, 1, 1)?.is_empty() {
+            return Ok(true);
+        }
+        if self.noted.load(Ordering::Relaxed) {
+            // Nobody in this process writes while `live` is held so, and a look now tells for sure.
+            let live = self.live.write();
+            let none = live.env.read().map(|txn| {
+                let mut none = true;
+                let scanned = txn.scan(&[UNFLUSHED], &mut |key, _| {
+                    none = key.first() != Some(&UNFLUSHED);
+                    ControlFlow::Break(())
+                });
+                none && scanned.is_ok()
+            });
+            if none == Ok(true) {
+                self.owner.note_changes(live.epoch, false)?;
+                self.noted.store(false, Ordering::Relaxed);
+            }
+        }
+        Ok(false)
     }
 
     /// Frees the reader slots of processes that died.
@@ -356,8 +400,8 @@ impl Buffer {
     }
 
     /// Runs `change` in a write transaction and commits it if it says [`Put::Done`]; makes room first where it
-    /// is needed for `length` bytes more.
-    fn transact(&self, length: usize, mut change: impl FnMut(&mut Write<'_>) -> Result<Put, Code>) -> Result<Put> {
+    /// is needed for `length` bytes more. `unflushed`: the store lacks what is written.
+    fn transact(&self, length: usize, unflushed: bool, mut change: impl FnMut(&mut Write<'_>) -> Result<Put, Code>) -> Result<Put> {
         let mut begun = None;
         let mut tries = 0;
         loop {
@@ -378,6 +422,10 @@ impl Buffer {
                 drop(live);
                 self.reopen()?;
                 continue;
+            }
+            if unflushed && !self.noted.load(Ordering::Relaxed) {
+                self.owner.note_changes(live.epoch, true)?;
+                self.noted.store(true, Ordering::Relaxed);
             }
             let short = length > 0 && room::is_short(&live, &txn, length);
             if !short {
@@ -411,25 +459,36 @@ impl Buffer {
 
     /// Opens the buffer anew after its file was deleted, and carries over what the store lacks.
     fn reopen(&self) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            match self.try_reopen() {
+                // Somebody has newer changes and carries them over first; or whoever deletes the files is not done yet.
+                Err(error)
+                    if begun.elapsed() < LONGEST_DRAIN
+                        && (error.kind() == ErrorKind::Draining || begun.elapsed() < PATIENCE) =>
+                {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                reopened => return reopened,
+            }
+        }
+    }
+
+    fn try_reopen(&self) -> Result<()> {
         let _opening = self.owner.open_lock()?;
         let mut live = self.live.write();
         if !live.is_unlinked() {
             return Ok(());
         }
-        let mut tries = 0;
-        let new = loop {
-            tries += 1;
-            match self.place.open(false) {
-                Ok(new) => break RwLock::new(new),
-                // Whoever is deleting the files may not be done yet.
-                Err(error) if tries == MOST_TRIES || error.kind() == ErrorKind::InUse => return Err(error),
-                Err(_) => std::thread::sleep(Duration::from_millis(1)),
-            }
-        };
+        let epochs = Epochs { owner: &self.owner, shared: &self.shared, mine: Some(live.epoch) };
+        let new = RwLock::new(self.place.open(false, epochs)?);
         if matches!(live.env.write().map(drop), Err(Code::MAP_RESIZED)) {
             // It was enlarged by others since this process looked last.
             live.grow()?;
         }
+        // What is carried over are changes of this process's from now on.
+        let epoch = new.read().epoch;
+        self.owner.note_changes(epoch, true)?;
         {
             // The old file's writer lock is held until the new one has everything. Its marks go with it, so that
             // the next process to come here finds nothing to carry over an entry that has changed since.
@@ -451,8 +510,9 @@ impl Buffer {
             }
             old.commit().map_err(failed)?;
         }
-        *live = new.into_inner();
-        Ok(())
+        let old = std::mem::replace(&mut *live, new.into_inner());
+        self.noted.store(true, Ordering::Relaxed);
+        self.owner.note_changes(old.epoch, false)
     }
 }
 

@@ -11,18 +11,19 @@
 //!
 //! Everything here runs under the open-lock of the store's directory.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
+use super::epoch::Epochs;
 use crate::directory;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lmdb::{Code, Env, Options, reserve_lock_file};
+use crate::lmdb::{Code, Env, Options, lock_file, reserve_lock_file};
 use crate::lock::is_unlinked;
 use crate::owner::Origin;
 use crate::shared::{reserve, reserve_beyond_end};
@@ -42,6 +43,8 @@ struct Header {
     store: PathBuf,
     /// The store's own mark: a buffer of a store that was deleted since is not of the one in its place.
     store_mark: u64,
+    /// Which one it is of those that were made for the store (`buffer::epoch`).
+    epoch: u64,
     /// The size it may grow to, in bytes; the first process decides.
     max_size: u64,
 }
@@ -65,6 +68,8 @@ pub struct Live {
     pub file: File,
     /// Its directory.
     pub directory: PathBuf,
+    /// Which one it is of those that were made for the store.
+    pub epoch: u64,
     /// The size it may grow to.
     pub max_size: u64,
     /// Why it does not lie in `/dev/shm`, if it does not.
@@ -90,15 +95,18 @@ impl Place {
     ///
     /// All processes have to choose the same one of the two places, so a buffer beside the store stays in use until
     /// the next boot, also when `/dev/shm` has room again.
-    pub fn open(&self, alone: bool) -> Result<Live> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Draining`]: try again in a moment, with the open-lock let go meanwhile.
+    pub fn open(&self, alone: bool, epochs: Epochs<'_>) -> Result<Live> {
         if self.has_buffer(&self.beside_store)? {
-            return self.open_in(&self.beside_store, alone);
+            return self.open_in(&self.beside_store, alone, epochs);
         }
         // A passing trouble (no file descriptors left) must not lead away from a buffer that is there.
         let there = self.has_buffer(&self.in_memory)?;
-        match self.open_in(&self.in_memory, alone) {
+        match self.open_in(&self.in_memory, alone, epochs) {
             Err(reason) if alone && !there => {
-                let mut live = self.open_in(&self.beside_store, alone)?;
+                let mut live = self.open_in(&self.beside_store, alone, epochs)?;
                 live.why_on_disk = Some(reason.to_string());
                 Ok(live)
             }
@@ -107,10 +115,10 @@ impl Place {
     }
 
     /// The buffer that lies at either place, if one does that belongs to this store and this boot.
-    pub fn existing(&self) -> Result<Option<Live>> {
+    pub fn existing(&self, epochs: Epochs<'_>) -> Result<Option<Live>> {
         for path in [&self.beside_store, &self.in_memory] {
             if self.has_buffer(path)? {
-                return self.open_in(path, true).map(Some);
+                return self.open_in(path, true, epochs).map(Some);
             }
         }
         Ok(None)
@@ -146,16 +154,16 @@ impl Place {
         Ok(ours.then_some(header))
     }
 
-    fn open_in(&self, path: &Path, alone: bool) -> Result<Live> {
+    fn open_in(&self, path: &Path, alone: bool, epochs: Epochs<'_>) -> Result<Live> {
         directory::prepare(path)?;
         let origin = Origin::here()?;
         // Another boot's, another format's, damaged, or none: its content is worth nothing and is not read.
-        let header = match self.usable_header(path)? {
+        let (header, new) = match self.usable_header(path)? {
             // Half deleted under those who use it: the rest goes too, which they notice, and carry over.
-            Some(_) if !is_whole(path) => self.make(path, origin)?,
-            Some(header) if header.origin == origin => header,
+            Some(_) if !is_whole(path) => (self.make(path, origin, alone, epochs)?, true),
+            Some(header) if header.origin == origin => (header, false),
             // Another container's that is gone: the content is good, only its readers' process ids are not.
-            Some(header) if alone => self.write_header(path, Header { origin, ..header })?,
+            Some(header) if alone => (self.write_header(path, Header { origin, ..header })?, false),
             Some(_) => {
                 return Err(Error::new(
                     ErrorKind::InUse,
@@ -168,28 +176,39 @@ impl Place {
                     format!("the session store {} was deleted and made anew", self.store.display()),
                 ));
             }
-            None => self.make(path, origin)?,
+            None => (self.make(path, origin, alone, epochs)?, true),
         };
-        match open_files(path, header.max_size) {
+        epochs.note(header.epoch);
+        match open_files(path, &header, new) {
             // As it is left by a process that was killed while it made it. Whoever has it open carries over.
             Err(error) if error.kind() == ErrorKind::Damaged => {
-                let header = self.make(path, Origin::here()?)?;
-                open_files(path, header.max_size)
+                let header = self.make(path, Origin::here()?, alone, epochs)?;
+                open_files(path, &header, true)
             }
             other => other,
         }
     }
 
     /// Clears the directory and starts a buffer in it.
-    fn make(&self, path: &Path, origin: Origin) -> Result<Header> {
+    fn make(&self, path: &Path, origin: Origin, alone: bool, epochs: Epochs<'_>) -> Result<Header> {
         let failed = |cause: &io::Error| Error::io(format_args!("cannot make the buffer {}", path.display()), cause);
-        for name in ["header", "buffer.mdb", "buffer.mdb-lock"] {
-            match std::fs::remove_file(path.join(name)) {
-                Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(failed(&cause)),
-                _ => {}
-            }
+        delete_files(path).map_err(|cause| failed(&cause))?;
+        // Deleted to the last file, so that whoever has it open notices; those with changes come first then.
+        if !alone && !epochs.may_make() {
+            return Err(Error::new(
+                ErrorKind::Draining,
+                "the session buffer was deleted, and the process that has its last changes has not carried them over \
+                 within 10 seconds; if it is stopped (kill -STOP), let it go on or end it",
+            ));
         }
-        self.write_header(path, Header { origin, store: self.store.clone(), store_mark: self.store_mark, max_size: self.max_size })
+        let header = Header {
+            origin,
+            store: self.store.clone(),
+            store_mark: self.store_mark,
+            epoch: epochs.advance(),
+            max_size: self.max_size,
+        };
+        self.write_header(path, header)
     }
 
     fn write_header(&self, path: &Path, header: Header) -> Result<Header> {
@@ -209,19 +228,40 @@ impl Place {
     }
 }
 
+/// Deletes what there is of a buffer, so that whoever has it open notices.
+fn delete_files(path: &Path) -> io::Result<()> {
+    for name in ["header", "buffer.mdb", "buffer.mdb-lock"] {
+        match std::fs::remove_file(path.join(name)) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn deleted_meanwhile(path: &Path) -> Error {
+    let message = format!("the session buffer {} was deleted again and again while it was opened", path.display());
+    Error::new(ErrorKind::Draining, message)
+}
+
 /// Whether both files of a buffer are there.
 fn is_whole(path: &Path) -> bool {
     ["buffer.mdb", "buffer.mdb-lock"].iter().all(|name| path.join(name).exists())
 }
 
-fn open_files(directory: &Path, max_size: u64) -> Result<Live> {
+/// Opens the files of a buffer; `new`: they are not there yet.
+fn open_files(directory: &Path, header: &Header, new: bool) -> Result<Live> {
+    let max_size = header.max_size;
     let path = directory.join("buffer.mdb");
-    let failed = |cause: &io::Error| Error::io(format_args!("cannot open the buffer {}", path.display()), cause);
-    reserve_lock_file(&path, MAX_READERS).map_err(|cause| failed(&cause))?;
+    let failed = |cause: &io::Error| match cause.kind() {
+        io::ErrorKind::NotFound => deleted_meanwhile(directory),
+        _ => Error::io(format_args!("cannot open the buffer {}", path.display()), cause),
+    };
+    let lock_inode = reserve_lock_file(&path, MAX_READERS, new).map_err(|cause| failed(&cause))?;
     let file = OpenOptions::new()
         .read(true)
         .write(true)
-        .create(true)
+        .create(new)
         .truncate(false)
         .mode(0o600)
         .custom_flags(libc::O_NOFOLLOW)
@@ -244,11 +284,25 @@ fn open_files(directory: &Path, max_size: u64) -> Result<Live> {
         let kind = if code.is_damage() || code == Code::VERSION_MISMATCH { ErrorKind::Damaged } else { Error::io("", &code.to_io()).kind() };
         Error::new(kind, format!("cannot open the buffer {}: {}", path.display(), code.to_io()))
     })?;
+    // Whoever deletes files does not ask for the open-lock: what LMDB has opened must be what was reserved, and its
+    // lock file the one that all others use. Two with a lock file each would both write.
+    let same = |found: io::Result<Metadata>, inode: u64| found.is_ok_and(|found| found.ino() == inode);
+    let data_inode = file.metadata().map_err(|cause| failed(&cause))?.ino();
+    let opened = std::fs::metadata(format!("/proc/self/fd/{}", env.fd()));
+    if !same(opened, data_inode)
+        || !same(std::fs::metadata(&path), data_inode)
+        || !same(std::fs::metadata(lock_file(&path)), lock_inode)
+    {
+        // LMDB makes files that it does not find, and what it made must not be taken for the buffer.
+        drop(env);
+        delete_files(directory).map_err(|cause| failed(&cause))?;
+        return Err(deleted_meanwhile(directory));
+    }
     let (map, used) = env.extent();
     if used > map || map != size {
         return Err(Error::new(ErrorKind::Damaged, format!("the buffer {} was cut short", path.display())));
     }
-    Ok(Live { env, file, directory: directory.to_owned(), max_size, why_on_disk: None })
+    Ok(Live { env, file, directory: directory.to_owned(), epoch: header.epoch, max_size, why_on_disk: None })
 }
 
 impl Live {

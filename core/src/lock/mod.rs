@@ -132,6 +132,19 @@ pub fn is_unlinked(fd: i32) -> bool {
     }
 }
 
+/// Whether somebody else holds a lock on one of `length` bytes.
+pub fn is_locked(fd: i32, offset: u64, length: u64) -> bool {
+    // SAFETY: flock is plain data, and zero is what l_pid has to be for these locks.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = libc::F_WRLCK as libc::c_short;
+    lock.l_whence = libc::SEEK_SET as libc::c_short;
+    lock.l_start = offset as libc::off_t;
+    lock.l_len = length as libc::off_t;
+    // SAFETY: the descriptor is open and `lock` is valid for the call, which says in it who is in the way.
+    let asked = unsafe { libc::fcntl(fd, libc::F_OFD_GETLK, &mut lock) } == 0;
+    asked && lock.l_type != libc::F_UNLCK as libc::c_short
+}
+
 /// Sets or clears an open-file-description lock on one byte; `false` if somebody else holds it.
 pub fn set_lock(fd: i32, kind: i32, offset: u64) -> std::io::Result<bool> {
     // SAFETY: flock is plain data, and zero is what l_pid has to be for these locks.

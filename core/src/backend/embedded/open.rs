@@ -78,7 +78,7 @@ fn try_open(path: &Path) -> Result<Opened> {
         }
         _ => {}
     }
-    reserve_lock_file(path, MAX_READERS).map_err(|cause| failed(&cause))?;
+    reserve_lock_file(path, MAX_READERS, true).map_err(|cause| failed(&cause))?;
     let mut map_size = LARGEST_MAP;
     let env = loop {
         match Env::open(path, Options { map_size, max_readers: MAX_READERS, volatile: false }) {

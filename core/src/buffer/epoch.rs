@@ -1,0 +1,43 @@
+//! Which buffer is the newest, and who has changes in one that the store lacks.
+//!
+//! A buffer can be deleted behind our back. Whoever has it open goes on with a new one and carries over what the store
+//! lacks; whoever has not must not make a new one before that, or it would show sessions as they were at the last
+//! flush. So every buffer has an epoch, a number that grows with each one made, and a process that has put something
+//! unflushed into the buffer of an epoch holds a shared lock on that epoch's byte of the file `owner` until its
+//! background thread has seen everything flushed. That thread comes by within the flush interval, notices a deleted
+//! buffer, and carries over, so nobody waits for long.
+
+use std::sync::atomic::Ordering;
+
+use crate::owner::Owner;
+use crate::shared::Shared;
+
+/// What a process that wants to make a buffer knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Epochs<'a> {
+    /// The users of the store.
+    pub owner: &'a Owner,
+    /// Where the newest epoch stands.
+    pub shared: &'a Shared,
+    /// The epoch of the buffer this process has open, whose changes it carries over.
+    pub mine: Option<u64>,
+}
+
+impl Epochs<'_> {
+    /// Whether nobody has changes in a buffer that is newer than this process's own. Runs under the open-lock.
+    pub fn may_make(&self) -> bool {
+        let newest = self.shared.epoch().load(Ordering::Relaxed);
+        let newer = self.mine.map_or(0, |mine| mine + 1);
+        newer > newest || !self.owner.has_changes(newer, newest)
+    }
+
+    /// Counts one more buffer; returns its epoch. Runs under the open-lock.
+    pub fn advance(&self) -> u64 {
+        self.shared.epoch().fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Takes note of a buffer that is there.
+    pub fn note(&self, epoch: u64) {
+        self.shared.epoch().fetch_max(epoch, Ordering::Relaxed);
+    }
+}
