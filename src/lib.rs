@@ -44,7 +44,10 @@ extern "C" fn startup(_type: i32, module_number: i32) -> i32 {
 }
 
 extern "C" fn shutdown(_type: i32, _module_number: i32) -> i32 {
-    let _ = catch_unwind(|| rustdb_core::background::stop(SHUTDOWN_LIMIT));
+    let _ = catch_unwind(|| {
+        rustdb_core::background::stop(SHUTDOWN_LIMIT);
+        rustdb_core::host::Host::take_all_notices().iter().for_each(report::log);
+    });
     0
 }
 

@@ -33,7 +33,7 @@ const LARGE_SLICE: usize = 20_000;
 pub struct Host {
     directory: PathBuf,
     shared: Arc<Shared>,
-    notices: Arc<Notices>,
+    notices: Notices,
     kind: Kind,
     /// In nanoseconds; the shortest that any site of the process has set.
     flush_interval: AtomicU64,
@@ -104,7 +104,7 @@ impl Host {
     }
 
     fn open_directory(directory: &Path, settings: &Settings) -> Result<Host> {
-        let notices = Arc::new(Notices::default());
+        let notices = Notices::default();
         let buffered = settings.buffer_size > 0;
         // All of it under one open-lock: that nobody else uses the directory is only true until it is let go.
         let (owner, (shared, store, place, live)) = Owner::join(directory, buffered, |owner| {
@@ -170,9 +170,27 @@ impl Host {
         &self.shared
     }
 
-    /// Troubles to be written to the log.
-    pub fn notices(&self) -> &Arc<Notices> {
+    /// Where troubles are noted that are to be written to the log.
+    pub fn notices(&self) -> &Notices {
         &self.notices
+    }
+
+    /// Takes the troubles that are to be written to the log.
+    pub fn take_notices(&self) -> Vec<Error> {
+        let store = match &self.kind {
+            Kind::Buffered(store) => store.behind(),
+            Kind::Plain(store, _) => store,
+        };
+        let mut taken = self.notices.take();
+        taken.extend(store.notices().take());
+        taken
+    }
+
+    /// Takes the troubles of all open stores of this process.
+    pub fn take_all_notices() -> Vec<Error> {
+        let open = OPEN.lock();
+        let hosts = open.1.as_ref().filter(|_| open.0 == process::generation());
+        hosts.map_or_else(Vec::new, |hosts| hosts.values().flat_map(|host| host.take_notices()).collect())
     }
 
     /// The store.

@@ -137,12 +137,18 @@ impl Env {
                 .and_then(|()| check(ffi::mdb_env_open(env, path.as_ptr(), flags, 0o600)))
                 .and_then(|()| open_main_database(env));
             match opened {
-                Ok(dbi) => Ok(Env {
-                    ptr: NonNull::new_unchecked(env),
-                    dbi,
-                    parked: Mutex::new(Vec::new()),
-                    dead: false,
-                }),
+                Ok(dbi) => {
+                    let env = Env {
+                        ptr: NonNull::new_unchecked(env),
+                        dbi,
+                        parked: Mutex::new(Vec::new()),
+                        dead: false,
+                    };
+                    // LMDB does so with its other files, but not with this one: programs that a script starts have
+                    // no business with sessions.
+                    libc::fcntl(env.fd(), libc::F_SETFD, libc::FD_CLOEXEC);
+                    Ok(env)
+                }
                 Err(code) => {
                     ffi::mdb_env_close(env);
                     Err(code)

@@ -47,6 +47,8 @@ struct Header {
     epoch: u64,
     /// The size it may grow to, in bytes; the first process decides.
     max_size: u64,
+    /// Why it does not lie in `/dev/shm`, if it does not.
+    why_on_disk: Option<String>,
 }
 
 /// Where a buffer may be, and what is wanted of it.
@@ -100,15 +102,13 @@ impl Place {
     /// [`ErrorKind::Draining`]: try again in a moment, with the open-lock let go meanwhile.
     pub fn open(&self, alone: bool, epochs: Epochs<'_>) -> Result<Live> {
         if self.has_buffer(&self.beside_store)? {
-            return self.open_in(&self.beside_store, alone, epochs);
+            return self.open_in(&self.beside_store, alone, epochs, None);
         }
         // A passing trouble (no file descriptors left) must not lead away from a buffer that is there.
         let there = self.has_buffer(&self.in_memory)?;
-        match self.open_in(&self.in_memory, alone, epochs) {
+        match self.open_in(&self.in_memory, alone, epochs, None) {
             Err(reason) if alone && !there => {
-                let mut live = self.open_in(&self.beside_store, alone, epochs)?;
-                live.why_on_disk = Some(reason.to_string());
-                Ok(live)
+                self.open_in(&self.beside_store, alone, epochs, Some(&reason.to_string()))
             }
             other => other,
         }
@@ -118,7 +118,7 @@ impl Place {
     pub fn existing(&self, epochs: Epochs<'_>) -> Result<Option<Live>> {
         for path in [&self.beside_store, &self.in_memory] {
             if self.has_buffer(path)? {
-                return self.open_in(path, true, epochs).map(Some);
+                return self.open_in(path, true, epochs, None).map(Some);
             }
         }
         Ok(None)
@@ -154,13 +154,14 @@ impl Place {
         Ok(ours.then_some(header))
     }
 
-    fn open_in(&self, path: &Path, alone: bool, epochs: Epochs<'_>) -> Result<Live> {
+    fn open_in(&self, path: &Path, alone: bool, epochs: Epochs<'_>, why_on_disk: Option<&str>) -> Result<Live> {
+        let make = |origin| self.make(path, origin, alone, epochs, why_on_disk);
         directory::prepare(path)?;
         let origin = Origin::here()?;
         // Another boot's, another format's, damaged, or none: its content is worth nothing and is not read.
         let (header, new) = match self.usable_header(path)? {
             // Half deleted under those who use it: the rest goes too, which they notice, and carry over.
-            Some(_) if !is_whole(path) => (self.make(path, origin, alone, epochs)?, true),
+            Some(_) if !is_whole(path) => (make(origin)?, true),
             Some(header) if header.origin == origin => (header, false),
             // Another container's that is gone: the content is good, only its readers' process ids are not.
             Some(header) if alone => (self.write_header(path, Header { origin, ..header })?, false),
@@ -176,13 +177,13 @@ impl Place {
                     format!("the session store {} was deleted and made anew", self.store.display()),
                 ));
             }
-            None => (self.make(path, origin, alone, epochs)?, true),
+            None => (make(origin)?, true),
         };
         epochs.note(header.epoch);
         match open_files(path, &header, new) {
             // As it is left by a process that was killed while it made it. Whoever has it open carries over.
             Err(error) if error.kind() == ErrorKind::Damaged => {
-                let header = self.make(path, Origin::here()?, alone, epochs)?;
+                let header = make(Origin::here()?)?;
                 open_files(path, &header, true)
             }
             other => other,
@@ -190,7 +191,14 @@ impl Place {
     }
 
     /// Clears the directory and starts a buffer in it.
-    fn make(&self, path: &Path, origin: Origin, alone: bool, epochs: Epochs<'_>) -> Result<Header> {
+    fn make(
+        &self,
+        path: &Path,
+        origin: Origin,
+        alone: bool,
+        epochs: Epochs<'_>,
+        why_on_disk: Option<&str>,
+    ) -> Result<Header> {
         let failed = |cause: &io::Error| Error::io(format_args!("cannot make the buffer {}", path.display()), cause);
         delete_files(path).map_err(|cause| failed(&cause))?;
         // Deleted to the last file, so that whoever has it open notices; those with changes come first then.
@@ -207,6 +215,7 @@ impl Place {
             store_mark: self.store_mark,
             epoch: epochs.advance(),
             max_size: self.max_size,
+            why_on_disk: why_on_disk.map(str::to_owned),
         };
         self.write_header(path, header)
     }
@@ -302,7 +311,7 @@ fn open_files(directory: &Path, header: &Header, new: bool) -> Result<Live> {
     if used > map || map != size {
         return Err(Error::new(ErrorKind::Damaged, format!("the buffer {} was cut short", path.display())));
     }
-    Ok(Live { env, file, directory: directory.to_owned(), epoch: header.epoch, max_size, why_on_disk: None })
+    Ok(Live { env, file, directory: directory.to_owned(), epoch: header.epoch, max_size, why_on_disk: header.why_on_disk.clone() })
 }
 
 impl Live {

@@ -21,6 +21,7 @@ use rand::RngExt;
 use crate::entry::{self, Entry, HEADER, Stamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lmdb::{Code, Env, Read, Reader, Write};
+use crate::notices::Notices;
 use crate::record::{Expiry, Record, SessionId, Version, now};
 use crate::store::{Access, Batch, Begun, Change, Committed, Found, Lease, Store, Sweep, Swept};
 
@@ -30,6 +31,7 @@ pub struct Embedded {
     env: Env,
     path: PathBuf,
     mark: u64,
+    notices: Notices,
 }
 
 fn session_key(id: &[u8]) -> Vec<u8> {
@@ -46,7 +48,7 @@ impl Embedded {
     pub fn open(directory: &Path, alone: bool) -> Result<(Embedded, Option<SetAside>)> {
         let path = directory.join("store.mdb");
         let (env, set_aside) = open::open(&path, alone)?;
-        let mut store = Embedded { env, path, mark: 0 };
+        let mut store = Embedded { env, path, mark: 0, notices: Notices::default() };
         store.mark = store.read_mark()?;
         Ok((store, set_aside))
     }
@@ -90,11 +92,22 @@ impl Embedded {
     fn find(&self, id: SessionId<'_>) -> Result<Option<Record<'static>>> {
         let txn = self.read()?;
         let value = txn.get(&session_key(id.as_bytes())).map_err(|code| self.failed("read", code))?;
-        // A damaged value is no session; the next write replaces it.
-        Ok(value.and_then(|value| entry::decode(id, value)).and_then(|entry| match entry {
-            Entry::Session(record) => Some(Record { payload: record.payload.into_owned().into(), ..record }),
-            Entry::Tombstone => None,
+        Ok(value.and_then(|value| match entry::decode(id, value) {
+            Some(Entry::Session(record)) => Some(Record { payload: record.payload.into_owned().into(), ..record }),
+            Some(Entry::Tombstone) => None,
+            None => {
+                // No session; the next write replaces it.
+                let path = self.path.display();
+                let message = format!("a value in the session store {path} is damaged, and its session counts as missing; look for disk errors");
+                self.notices.note(Error::new(ErrorKind::Damaged, message));
+                None
+            }
         }))
+    }
+
+    /// Troubles that are told to nobody else.
+    pub fn notices(&self) -> &Notices {
+        &self.notices
     }
 
     fn failed(&self, what: &str, code: Code) -> Error {
