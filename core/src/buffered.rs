@@ -184,7 +184,7 @@ impl<S: Batch + Sweep> Buffered<S> {
                         Ok(Some(Some(_))) => {}
                         Ok(_) => std::thread::sleep(ANOTHER_LOOK),
                         // The buffer may be too full to note what was flushed, until some reader ends.
-                        Err(error) if error.kind() == ErrorKind::Full => std::thread::sleep(ANOTHER_LOOK),
+                        Err(error) if error.kind() == ErrorKind::BufferFull => std::thread::sleep(ANOTHER_LOOK),
                         Err(error) => return Err(error),
                     }
                 }
@@ -205,7 +205,12 @@ impl<S: Batch + Sweep> Buffered<S> {
 
     /// Writes past the buffer what is too large for it.
     fn write_around(&self, id: SessionId<'_>, record: &Record<'_>, lease: Lease) -> Result<Committed> {
-        let written = self.as_flusher(self.limit, |_| {
+        let written = self.as_flusher(self.limit, |locks| {
+            // With everything flushed there are clean entries to make room for the removal below.
+            match self.flush_all(locks) {
+                Err(error) if error.kind() != ErrorKind::BufferFull => return Err(error),
+                _ => {}
+            }
             if lease.existed && self.buffer.read(id)? == Lookup::Tombstone {
                 return Ok(Committed::Ended);
             }
@@ -213,8 +218,12 @@ impl<S: Batch + Sweep> Buffered<S> {
             let lease = Lease { existed: false, ..lease };
             let committed = self.store.commit(id, Change::Write(record), lease)?;
             // After the store, and as the flusher: what the buffer had is older and must not be flushed any more.
-            if committed == Committed::Done && self.buffer.remove(id)? != Put::Done {
-                return Err(too_slow());
+            let begun = Instant::now();
+            while committed == Committed::Done && self.buffer.remove(id)? != Put::Done {
+                if begun.elapsed() >= self.limit {
+                    return Err(too_slow());
+                }
+                std::thread::sleep(ANOTHER_LOOK);
             }
             Ok(committed)
         })?;

@@ -299,7 +299,7 @@ impl Buffer {
             })?;
             if settled == Put::Full {
                 // They stay marked, and are brought to the store once more.
-                return Err(Error::new(ErrorKind::Full, "the session buffer is full; raise rustdb.buffer_size"));
+                return Err(Error::new(ErrorKind::BufferFull, "the session buffer is full; raise rustdb.buffer_size"));
             }
         }
         Ok(())
