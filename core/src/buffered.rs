@@ -216,16 +216,21 @@ impl<S: Batch + Sweep> Buffered<S> {
             }
             // It may have existed in the buffer alone, so the store is not asked whether it still does.
             let lease = Lease { existed: false, ..lease };
-            let committed = self.store.commit(id, Change::Write(record), lease)?;
-            // After the store, and as the flusher: what the buffer had is older and must not be flushed any more.
+            // The older state goes to the store and out of the buffer before the new one is written: whoever is killed
+            // in between leaves the older one, in one place.
+            if self.buffer.is_unflushed(id)? {
+                if let Lookup::Session(older) = self.buffer.read(id)? {
+                    self.store.commit(id, Change::Write(&older), Lease::default())?;
+                }
+            }
             let begun = Instant::now();
-            while committed == Committed::Done && self.buffer.remove(id)? != Put::Done {
+            while self.buffer.remove(id)? != Put::Done {
                 if begun.elapsed() >= self.limit {
                     return Err(too_slow());
                 }
                 std::thread::sleep(ANOTHER_LOOK);
             }
-            Ok(committed)
+            self.store.commit(id, Change::Write(record), lease)
         })?;
         written.ok_or_else(too_slow)
     }

@@ -511,6 +511,7 @@ impl Buffer {
             old.commit().map_err(failed)?;
         }
         let old = std::mem::replace(&mut *live, new.into_inner());
+        self.full_grown.store(false, Ordering::Relaxed);
         self.noted.store(true, Ordering::Relaxed);
         self.owner.note_changes(old.epoch, false)
     }

@@ -73,7 +73,11 @@ impl Buffer {
                 self.shared.add(Counter::BufferEvictions, evicted);
                 Ok(Room::Made)
             }
-            Err(Code::MAP_FULL) => Ok(Room::Pinned),
+            // A reader that was killed pins its pages until it is cleared away.
+            Err(Code::MAP_FULL) => match live.env.clear_dead_readers().map_err(failed)? {
+                0 => Ok(Room::Pinned),
+                _ => Ok(Room::Made),
+            },
             Err(code) => Err(failed(code)),
         }
     }
