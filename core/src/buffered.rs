@@ -168,7 +168,7 @@ impl<S: Batch + Sweep> Buffered<S> {
                 return Ok(None);
             }
             match self.buffer.put(id, value, true, allowed)? {
-                Put::Done => break,
+                Put::Done => return Ok(Some(true)),
                 Put::Refused => return Ok(Some(false)),
                 // Writers outrun the disk: each waits for a batch, or brings one there itself.
                 Put::Full if begun.elapsed() >= self.limit => {
@@ -190,7 +190,6 @@ impl<S: Batch + Sweep> Buffered<S> {
                 }
             }
         }
-        Ok(Some(true))
     }
 
     /// Waits until the store has what the buffer has under `id`. Requests that end together share a flush.

@@ -103,19 +103,9 @@ impl Held {
         &self.id
     }
 
-    /// Whether it was begun by this process, and not by the one it was forked from.
-    pub fn is_ours(&self) -> bool {
-        self.generation == process::generation()
-    }
-
     /// Whether the session exists.
     pub fn exists(&self) -> bool {
         self.known.is_some()
-    }
-
-    /// How it was asked for.
-    pub fn access(&self) -> Access {
-        self.access
     }
 
     /// The payload that was read, once; empty for a session that does not exist.
@@ -140,11 +130,6 @@ impl Sessions {
     /// Whether the store's directory was deleted behind our back.
     pub fn is_unlinked(&self) -> bool {
         self.locks.is_unlinked()
-    }
-
-    /// The settings.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
     }
 
     /// Locks and reads a session. With [`Access::ExclusiveIfExists`] a missing one is neither locked nor held:
