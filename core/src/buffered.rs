@@ -8,20 +8,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
 use crate::buffer::{Buffer, Lookup, Put, Unflushed, Value};
+use crate::collector::{self, Collection};
 use crate::entry::Stamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lock::{HostLocks, LockKind, LockName};
+use crate::lock::flusher::Flusher;
+use crate::lock::{HostLocks, LockName};
 use crate::record::{Expiry, Record, SessionId, Version, now};
 use crate::shared::{Counter, Shared};
-use crate::store::{Access, Batch, Begun, Change, Committed, Found, Lease, Store, Sweep, Swept};
+use crate::store::{Access, Batch, Begun, Change, Committed, Found, Lease, Store, Sweep, too_slow};
 
 /// Sessions brought to the store in one transaction.
-const BATCH: usize = 4096;
+const BATCH: usize = 2048;
 /// Their bytes, at most about.
-const BATCH_BYTES: usize = 8 << 20;
+const BATCH_BYTES: usize = 4 << 20;
 /// Sessions read from the buffer at a time: while they are read, pages of that moment cannot be used again.
 const READ: usize = 128;
 const READ_BYTES: usize = 256 << 10;
@@ -48,8 +48,7 @@ pub struct Buffered<S> {
     buffer: Buffer,
     store: S,
     limit: Duration,
-    /// Held while flushing; the lock file in it excludes other processes, the mutex other threads of this one.
-    flushing: Mutex<HostLocks>,
+    flusher: Flusher,
     shared: Arc<Shared>,
 }
 
@@ -57,7 +56,7 @@ impl<S: Batch + Sweep> Buffered<S> {
     /// Puts a buffer in front of a store.
     pub fn new(parts: Parts<S>) -> Buffered<S> {
         let Parts { buffer, store, limit, locks, shared } = parts;
-        Buffered { buffer, store, limit, flushing: Mutex::new(locks), shared }
+        Buffered { buffer, store, limit, flusher: Flusher::new(locks), shared }
     }
 
     /// The buffer.
@@ -75,46 +74,23 @@ impl<S: Batch + Sweep> Buffered<S> {
         self.store
     }
 
+    /// Whether the flusher had better come before its time; see [`Buffer::presses`].
+    pub fn presses(&self) -> bool {
+        self.buffer.presses()
+    }
+
     /// Brings everything that was unflushed when this began to the store. Returns `false` when somebody else is
     /// flushing and does not finish within `limit`.
     pub fn flush(&self, limit: Duration) -> Result<bool> {
-        self.as_flusher(limit, |locks| self.flush_all(locks)).map(|flushed| flushed.is_some())
+        self.flusher.run(limit, |locks| self.flush_all(locks)).map(|flushed| flushed.is_some())
     }
 
-    /// Removes expired sessions, `slice` in one transaction, and calls `pause` between slices, which ends it by
-    /// saying no. Returns how many; `None` when somebody else is flushing and does not finish within `limit`.
-    pub fn collect(&self, slice: usize, limit: Duration, pause: &dyn Fn() -> bool) -> Result<Option<u64>> {
-        let (mut collected, mut kept) = (0, 0);
-        self.shared.add(Counter::GcRuns, 1);
-        loop {
-            let swept = self.as_flusher(limit, |locks| {
-                let now = now();
-                let swept = self.store.sweep(now, slice, kept, &mut |id| {
-                    // Whoever holds the session now may be about to prolong it.
-                    locks.is_free(LockName::session(id)) && self.buffer.collect(id, now).unwrap_or(false)
-                })?;
-                self.shared.add(Counter::GcCollected, swept.collected);
-                Ok(swept)
-            })?;
-            let Some(Swept { collected: some, kept: stay, more }) = swept else { return Ok(None) };
-            collected += some;
-            kept += stay as usize;
-            if !more || !pause() {
-                return Ok(Some(collected));
-            }
-        }
-    }
-
-    /// Runs `work` as the machine's only flusher; `None` if that cannot be had within `limit`.
-    fn as_flusher<T>(&self, limit: Duration, work: impl FnOnce(&HostLocks) -> Result<T>) -> Result<Option<T>> {
-        let begun = Instant::now();
-        let Some(locks) = self.flushing.try_lock_for(limit) else { return Ok(None) };
-        let left = limit.saturating_sub(begun.elapsed());
-        if locks.lock(LockName::FLUSHER, LockKind::Exclusive, left)?.is_none() {
-            return Ok(None);
-        }
-        let _unlock = Unlock(&locks);
-        work(&locks).map(Some)
+    /// Removes expired sessions; see [`collector::collect`].
+    pub fn collect(&self, collection: Collection<'_>) -> Result<Option<u64>> {
+        collector::collect(&self.store, &self.flusher, &self.shared, collection, &|locks, id, now| {
+            // Whoever holds the session now may be about to prolong it.
+            locks.is_free(LockName::session(id)) && self.buffer.collect(id, now).unwrap_or(false)
+        })
     }
 
     fn flush_all(&self, locks: &HostLocks) -> Result<()> {
@@ -179,9 +155,10 @@ impl<S: Batch + Sweep> Buffered<S> {
                     ));
                 }
                 Put::Full => {
-                    // Nobody's batch, or one without anything to flush: room comes from elsewhere, if at all.
-                    match self.as_flusher(Duration::ZERO, |locks| self.flush_next(locks, None)) {
+                    match self.flusher.run(Duration::ZERO, |locks| self.flush_next(locks, None)) {
                         Ok(Some(Some(_))) => {}
+                        // Nothing to flush, so the room there is lies in pieces too small for this value.
+                        Ok(Some(None)) if matches!(value, Value::Session(_)) => return Ok(None),
                         Ok(_) => std::thread::sleep(ANOTHER_LOOK),
                         // The buffer may be too full to note what was flushed, until some reader ends.
                         Err(error) if error.kind() == ErrorKind::BufferFull => std::thread::sleep(ANOTHER_LOOK),
@@ -194,7 +171,7 @@ impl<S: Batch + Sweep> Buffered<S> {
 
     /// Waits until the store has what the buffer has under `id`. Requests that end together share a flush.
     pub fn flush_through(&self, id: SessionId<'_>, limit: Duration) -> Result<()> {
-        let flushed = self.as_flusher(limit, |locks| {
+        let flushed = self.flusher.run(limit, |locks| {
             // The flush that ended just now may have taken it along.
             if self.buffer.is_unflushed(id)? { self.flush_all(locks) } else { Ok(()) }
         });
@@ -204,7 +181,7 @@ impl<S: Batch + Sweep> Buffered<S> {
 
     /// Writes past the buffer what is too large for it.
     fn write_around(&self, id: SessionId<'_>, record: &Record<'_>, lease: Lease) -> Result<Committed> {
-        let written = self.as_flusher(self.limit, |locks| {
+        let written = self.flusher.run(self.limit, |locks| {
             // With everything flushed there are clean entries to make room for the removal below.
             match self.flush_all(locks) {
                 Err(error) if error.kind() != ErrorKind::BufferFull => return Err(error),
@@ -262,19 +239,6 @@ impl<S: Batch + Sweep> Buffered<S> {
         }
         Ok(())
     }
-}
-
-/// Lets go of the flusher lock, also when a panic passes by.
-struct Unlock<'a>(&'a HostLocks);
-
-impl Drop for Unlock<'_> {
-    fn drop(&mut self) {
-        self.0.unlock(LockName::FLUSHER);
-    }
-}
-
-fn too_slow() -> Error {
-    Error::new(ErrorKind::Full, "the session store did not take the session in time; see what slows the disk")
 }
 
 impl<S: Batch + Sweep> Store for Buffered<S> {

@@ -13,21 +13,24 @@ use crate::background::{self, Alarm, Chore};
 use crate::backend::embedded::Embedded;
 use crate::buffer::{self, Buffer, epoch::Epochs, place::Place};
 use crate::buffered::{Buffered, Parts};
+use crate::collector::Collection;
 use crate::config::{Settings, StoreUrl};
 use crate::directory;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lock::{HostLocks, LockName};
+use crate::lock::HostLocks;
+use crate::lock::flusher::Flusher;
 use crate::notices::Notices;
 use crate::owner::Owner;
 use crate::process;
-use crate::record::{SessionId, now};
-use crate::shared::{Counter, Shared};
-use crate::store::{Store, Sweep};
+use crate::record::SessionId;
+use crate::shared::Shared;
+use crate::store::{self, Store};
+use crate::unbuffered::Unbuffered;
 
 /// Sessions collected in one transaction by the background thread; bounds it to a few milliseconds.
 const SLICE: usize = 500;
 /// The same where somebody waits for the end: fewer, larger transactions are faster.
-const LARGE_SLICE: usize = 20_000;
+const LARGE_SLICE: usize = 50_000;
 
 /// An open store.
 pub struct Host {
@@ -46,8 +49,8 @@ pub struct Host {
 
 enum Kind {
     Buffered(Buffered<Embedded>),
-    /// `rustdb.buffer_size = 0`; the locks tell the collector whether a session is in use.
-    Plain(Embedded, Mutex<HostLocks>),
+    /// `rustdb.buffer_size = 0`.
+    Unbuffered(Unbuffered<Embedded>),
 }
 
 static OPEN: Mutex<(u32, Option<HashMap<PathBuf, Arc<Host>>>)> = Mutex::new((0, None));
@@ -125,8 +128,12 @@ impl Host {
         })?;
         let owner = Arc::new(owner);
         let locks = || HostLocks::open(directory, Arc::clone(&shared));
+        let unbuffered = |store| -> Result<Kind> {
+            let flusher = Flusher::new(locks()?);
+            Ok(Kind::Unbuffered(Unbuffered::new(store, flusher, settings.lock_wait, Arc::clone(&shared))))
+        };
         let kind = match live {
-            None => Kind::Plain(store, Mutex::new(locks()?)),
+            None => unbuffered(store)?,
             Some(live) => {
                 let path = live.directory.clone();
                 let store = Buffered::new(Parts {
@@ -143,7 +150,7 @@ impl Host {
                     std::fs::remove_dir_all(&path).map_err(|cause| {
                         Error::io(format_args!("cannot remove the session buffer {}", path.display()), &cause)
                     })?;
-                    Kind::Plain(store.into_behind(), Mutex::new(locks()?))
+                    unbuffered(store.into_behind())?
                 }
             }
         };
@@ -179,7 +186,7 @@ impl Host {
     pub fn take_notices(&self) -> Vec<Error> {
         let store = match &self.kind {
             Kind::Buffered(store) => store.behind(),
-            Kind::Plain(store, _) => store,
+            Kind::Unbuffered(store) => store.behind(),
         };
         let mut taken = self.notices.take();
         taken.extend(store.notices().take());
@@ -197,7 +204,7 @@ impl Host {
     pub fn store(&self) -> &dyn Store {
         match &self.kind {
             Kind::Buffered(store) => store,
-            Kind::Plain(store, _) => store,
+            Kind::Unbuffered(store) => store,
         }
     }
 
@@ -205,7 +212,7 @@ impl Host {
     pub fn flush_through(&self, id: SessionId<'_>, limit: Duration) -> Result<()> {
         match &self.kind {
             Kind::Buffered(store) => store.flush_through(id, limit),
-            Kind::Plain(..) => Ok(()),
+            Kind::Unbuffered(_) => Ok(()),
         }
     }
 
@@ -227,6 +234,11 @@ impl Host {
         }
     }
 
+    /// Tells the background thread that a session was written.
+    pub fn wake_after_write(self: &Arc<Self>) {
+        self.wake(matches!(&self.kind, Kind::Buffered(store) if store.presses()));
+    }
+
     /// Makes sure that the background thread comes by if this process has changes that the store may lack: its own, or
     /// those it has carried over from a deleted buffer.
     pub fn wake_for_changes(self: &Arc<Self>) {
@@ -243,35 +255,37 @@ impl Host {
 
     /// Collects garbage now; returns how many sessions went.
     pub fn collect(&self) -> Result<u64> {
-        match &self.kind {
+        let collection = Collection { slice: LARGE_SLICE, limit: self.limit, pause: &|| true };
+        let collected = match &self.kind {
             Kind::Buffered(store) => {
                 store.flush(self.limit)?;
-                Ok(store.collect(LARGE_SLICE, self.limit, &|| true)?.unwrap_or(0))
+                store.collect(collection)?
             }
-            Kind::Plain(store, locks) => self.sweep(store, locks, LARGE_SLICE),
-        }
+            Kind::Unbuffered(store) => store.collect(collection)?,
+        };
+        collected.ok_or_else(store::too_slow)
     }
 
-    fn sweep(&self, store: &Embedded, locks: &Mutex<HostLocks>, slice: usize) -> Result<u64> {
-        self.shared.add(Counter::GcRuns, 1);
-        let (mut collected, mut kept) = (0, 0);
-        let locks = locks.lock();
-        loop {
-            let swept = store.sweep(now(), slice, kept, &mut |id| locks.is_free(LockName::session(id)))?;
-            collected += swept.collected;
-            kept += swept.kept as usize;
-            self.shared.add(Counter::GcCollected, swept.collected);
-            if !swept.more || background::is_stopping() {
-                return Ok(collected);
-            }
-        }
+    /// Collects garbage in the background. Returns whether it is to be tried again, as somebody else writes for long.
+    fn collect_in_background(&self) -> Result<bool> {
+        // Between slices others may flush, and the processor is theirs.
+        let pause = || {
+            std::thread::sleep(Duration::from_millis(2));
+            !background::is_stopping()
+        };
+        let collection = Collection { slice: SLICE, limit: Duration::from_secs(1), pause: &pause };
+        let collected = match &self.kind {
+            Kind::Buffered(store) => store.collect(collection)?,
+            Kind::Unbuffered(store) => store.collect(collection)?,
+        };
+        Ok(collected.is_none())
     }
 
     /// What phpinfo shows.
     pub fn report(&self) -> Result<Report> {
         let (store, buffer) = match &self.kind {
             Kind::Buffered(store) => (store.behind(), Some(store.buffer().report()?)),
-            Kind::Plain(store, _) => (store, None),
+            Kind::Unbuffered(store) => (store.behind(), None),
         };
         Ok(Report { directory: self.directory.clone(), store_bytes: store.extent().1, buffer })
     }
@@ -294,30 +308,17 @@ impl Chore for Host {
                         self.notices.note(error);
                     }
                 }
-                if !last && self.gc_wanted.swap(false, Ordering::AcqRel) {
-                    // Between slices others may flush, and the processor is theirs.
-                    let pause = || {
-                        std::thread::sleep(Duration::from_millis(2));
-                        !background::is_stopping()
-                    };
-                    match store.collect(SLICE, Duration::from_secs(1), &pause) {
-                        Ok(Some(_)) => {}
-                        // Somebody flushes for long; another time.
-                        Ok(None) => {
-                            self.gc_wanted.store(true, Ordering::Release);
-                            left = true;
-                        }
-                        Err(error) => self.notices.note(error),
-                    }
-                }
             }
-            Kind::Plain(store, locks) => {
-                store.clear_dead_readers();
-                if !last && self.gc_wanted.swap(false, Ordering::AcqRel) {
-                    if let Err(error) = self.sweep(store, locks, SLICE) {
-                        self.notices.note(error);
-                    }
+            Kind::Unbuffered(store) => store.behind().clear_dead_readers(),
+        }
+        if !last && self.gc_wanted.swap(false, Ordering::AcqRel) {
+            match self.collect_in_background() {
+                Ok(false) => {}
+                Ok(true) => {
+                    self.gc_wanted.store(true, Ordering::Release);
+                    left = true;
                 }
+                Err(error) => self.notices.note(error),
             }
         }
         left

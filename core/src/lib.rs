@@ -7,7 +7,8 @@
 //! - [`host`]: an open store, shared by the threads of a process; [`background`]: the thread that flushes and collects.
 //! - [`lock`]: the host lock of a session, and the queue of those who wait for it.
 //! - [`store`]: the contract of a place that keeps sessions.
-//! - [`buffered`]: the [`buffer`] in shared memory in front of a store; a store itself.
+//! - [`buffered`]: the [`buffer`] in shared memory in front of a store; a store itself. [`unbuffered`]: a store without
+//!   one. [`collector`]: how either collects garbage.
 //! - [`backend`]: the stores, one folder each; [`backend::embedded`] needs no server.
 //! - [`record`] and [`entry`]: what a session is, and how it is laid out as one value.
 //! - [`config`]: the settings, as types. [`error`], [`notices`]: what can go wrong and who hears of it.
@@ -20,6 +21,7 @@ pub mod backend;
 pub mod background;
 pub mod buffer;
 pub mod buffered;
+pub mod collector;
 pub mod config;
 pub mod directory;
 pub mod entry;
@@ -34,3 +36,4 @@ pub mod record;
 pub mod sessions;
 pub mod shared;
 pub mod store;
+pub mod unbuffered;

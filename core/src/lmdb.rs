@@ -306,11 +306,11 @@ pub trait Reader {
     }
 
     /// Calls `visit` with each key and value from `from` on, in order, until it breaks or the end is reached.
-    fn scan(&self, from: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>) -> Result<()> {
+    fn scan<'t>(&'t self, from: &[u8], visit: &mut dyn FnMut(&'t [u8], &'t [u8]) -> ControlFlow<()>) -> Result<()> {
         let (txn, dbi) = self.raw();
         let mut cursor = ptr::null_mut();
         // SAFETY: the transaction is active for the whole call and nothing writes meanwhile; the cursor is closed
-        // before the call returns, and `visit` cannot keep what it is shown.
+        // before the call returns, and what `visit` is shown borrows from `self`, as in `get`.
         unsafe {
             check(ffi::mdb_cursor_open(txn.as_ptr(), dbi, &mut cursor))?;
             let close = CloseCursor(cursor);
@@ -412,14 +412,15 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Adds `key` with an empty value; does nothing if it is there.
-    pub fn put_marker(&mut self, key: &[u8]) -> Result<()> {
+    /// Adds `key` with an empty value; does nothing if it is there. Returns whether it was added.
+    pub fn put_marker(&mut self, key: &[u8]) -> Result<bool> {
         let (txn, dbi) = self.raw();
         let (mut key, mut value) = (val(key), val(&[]));
         // SAFETY: the transaction is active and LMDB copies key and value.
         match check(unsafe { ffi::mdb_put(txn.as_ptr(), dbi, &mut key, &mut value, ffi::MDB_NOOVERWRITE) }) {
-            Err(Code::KEY_EXISTS) => Ok(()),
-            other => other,
+            Ok(()) => Ok(true),
+            Err(Code::KEY_EXISTS) => Ok(false),
+            Err(code) => Err(code),
         }
     }
 

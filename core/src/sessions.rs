@@ -309,7 +309,7 @@ impl Sessions {
     fn apply(&self, held: &Held, change: Change<'_>) -> Result<Committed> {
         let applied = self.host.store().commit(SessionId::parse(&held.id)?, change, held.lease);
         // Also after a failure: the buffer may have it.
-        self.host.wake(false);
+        self.host.wake_after_write();
         applied
     }
 

@@ -4,6 +4,7 @@
 //! offset  size   field
 //!      0     8   magic and format version, "rustdbS1"
 //!      8     8   the epoch of the newest session buffer (`buffer::epoch`)
+//!     16     4   the gate of the session buffer (`buffer::gate`)
 //!     64  8 each the counters, in the order of `Counter`; they only grow, and restart with the file
 //!   4096  4 each 1024 words, the wait queues of `lock::queue`
 //! ```
@@ -16,11 +17,13 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 
 const MAGIC: &[u8; 8] = b"rustdbS1";
 const EPOCH_AT: usize = 8;
+const GATE_AT: usize = 16;
 const COUNTERS_AT: usize = 64;
 const QUEUE_AT: usize = 4096;
 const QUEUE_WORDS: usize = 1024;
@@ -125,6 +128,12 @@ impl Shared {
         unsafe { &*self.base.as_ptr().add(EPOCH_AT).cast::<AtomicU64>() }
     }
 
+    /// The gate before the writers of the session buffer.
+    pub fn gate(&self) -> &AtomicU32 {
+        // SAFETY: the word lies inside the mapping, aligned to 4 bytes, and is only used as an atomic.
+        unsafe { &*self.base.as_ptr().add(GATE_AT).cast::<AtomicU32>() }
+    }
+
     /// Adds to a counter.
     pub fn add(&self, counter: Counter, amount: u64) {
         self.counter(counter).fetch_add(amount, Ordering::Relaxed);
@@ -147,6 +156,23 @@ impl Drop for Shared {
         // SAFETY: the mapping was made in `open` and nothing borrows from it any more.
         unsafe { libc::munmap(self.base.as_ptr().cast(), SIZE) };
     }
+}
+
+/// Sleeps while `word` is `seen`, at most `limit`. Returns whether something woke it: a wake-up, another value of the word,
+/// or a signal. The futex(2) is one for all processes, as those of std and parking_lot are not.
+pub fn futex_wait(word: &AtomicU32, seen: u32, limit: Duration) -> bool {
+    let limit = libc::timespec { tv_sec: limit.as_secs() as _, tv_nsec: limit.subsec_nanos() as _ };
+    // SAFETY: the word is borrowed for the call, and the time is a valid timespec: an interval, of CLOCK_MONOTONIC.
+    let waited = unsafe {
+        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, seen, &limit, std::ptr::null::<u32>(), 0)
+    };
+    waited == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ETIMEDOUT)
+}
+
+/// Wakes up to `most` of those who sleep on `word`.
+pub fn futex_wake(word: &AtomicU32, most: i32) {
+    // SAFETY: the word is borrowed for the call.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, most) };
 }
 
 /// Reserves room for `size` bytes without making the file longer. A file system that cannot reserve is left alone.

@@ -5,7 +5,7 @@
 //! every store has are traits of their own ([`Batch`], [`Sweep`]), so that a basic store stays short. A store in
 //! front of another store is a store too: [`crate::buffered::Buffered`].
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Expiry, Record, SessionId, Version};
 
 /// How a session is going to be used.
@@ -123,4 +123,9 @@ pub trait Sweep: Store {
         skip: usize,
         may_collect: &mut dyn FnMut(SessionId<'_>) -> bool,
     ) -> Result<Swept>;
+}
+
+/// The failure of a request that waited too long for others to write.
+pub(crate) fn too_slow() -> Error {
+    Error::new(ErrorKind::Full, "the session store did not take the session in time; see what slows the disk")
 }

@@ -6,12 +6,15 @@ use std::time::Duration;
 use rustdb_core::backend::embedded::Embedded;
 use rustdb_core::buffer::{Buffer, epoch::Epochs, place::Place};
 use rustdb_core::buffered::{Buffered, Parts};
-use rustdb_core::owner::Owner;
+use rustdb_core::collector::Collection;
 use rustdb_core::error::Result;
-use rustdb_core::lock::HostLocks;
+use rustdb_core::lock::{HostLocks, LockKind, LockName};
+use rustdb_core::lock::flusher::Flusher;
+use rustdb_core::owner::Owner;
 use rustdb_core::record::{Expiry, Record, SessionId, Version, now};
 use rustdb_core::shared::Shared;
 use rustdb_core::store::{Access, Begun, Change, Committed, Found, Lease, Store, Sweep};
+use rustdb_core::unbuffered::Unbuffered;
 use tempfile::TempDir;
 
 /// A store under test, and what has to outlive it.
@@ -39,6 +42,15 @@ fn embedded() -> Fixture<Embedded> {
     let directory = directory();
     let (store, set_aside) = Embedded::open(directory.path(), true).unwrap();
     assert_eq!(set_aside, None);
+    Fixture { store, buffer: None, _directory: directory }
+}
+
+fn unbuffered() -> Fixture<Unbuffered<Embedded>> {
+    let directory = directory();
+    let (store, _) = Embedded::open(directory.path(), true).unwrap();
+    let shared = Arc::new(Shared::open(directory.path()).unwrap());
+    let flusher = Flusher::new(HostLocks::open(directory.path(), Arc::clone(&shared)).unwrap());
+    let store = Unbuffered::new(store, flusher, Duration::from_secs(30), shared);
     Fixture { store, buffer: None, _directory: directory }
 }
 
@@ -259,9 +271,48 @@ macro_rules! contract {
 
 // Every commit is durable here, so the bulk tests are what takes the time.
 contract!(embedded_alone, embedded());
+contract!(embedded_unbuffered, unbuffered());
 contract!(buffered_behind, buffered(64 << 20));
 contract!(buffered_through, through());
 contract!(buffered_by_very_little, buffered(1 << 20));
+
+const COLLECTION: Collection<'static> = Collection { slice: 100, limit: Duration::from_secs(5), pause: &|| true };
+
+#[test]
+fn a_sweep_goes_by_the_expiry_that_a_session_has_now() {
+    let at = embedded();
+    let now = now();
+    write(&at.store, "prolonged", b"x", Expiry(now - 10));
+    write(&at.store, "prolonged", b"y", in_an_hour());
+    write(&at.store, "shortened", b"x", in_an_hour());
+    write(&at.store, "shortened", b"y", Expiry(now - 10));
+    write(&at.store, "ancient", b"x", Expiry(-5));
+    let asked = std::cell::RefCell::new(Vec::new());
+    let swept = at.store.sweep(now, 100, 0, &mut |id| {
+        asked.borrow_mut().push(String::from_utf8_lossy(id.as_bytes()).into_owned());
+        true
+    });
+    assert_eq!(swept.unwrap().collected, 2);
+    assert_eq!(asked.into_inner(), ["ancient", "shortened"]);
+    assert_eq!(read(&at.store, "prolonged").as_deref(), Some(b"y".as_slice()));
+    let later = now + 7200;
+    assert_eq!(at.store.sweep(later, 100, 0, &mut |_| true).unwrap().collected, 1);
+    assert_eq!(at.store.sweep(later, 100, 0, &mut |_| true).unwrap(), Default::default(), "the index is empty");
+}
+
+#[test]
+fn sessions_in_use_do_not_keep_a_sweep_from_those_behind_them() {
+    let at = unbuffered();
+    for number in 0..300 {
+        write(&at.store, &format!("s{number}"), b"x", Expiry(now() - 400 + number));
+    }
+    let locks = HostLocks::open(at._directory.path(), Arc::new(Shared::open(at._directory.path()).unwrap())).unwrap();
+    let held: Vec<_> = (0..150).map(|number| LockName::session(id(&format!("s{number}")))).collect();
+    assert!(held.iter().all(|name| locks.try_lock(*name, LockKind::Exclusive).unwrap()));
+    assert_eq!(at.store.collect(COLLECTION).unwrap(), Some(150));
+    held.iter().for_each(|name| locks.unlock(*name));
+    assert_eq!(at.store.collect(COLLECTION).unwrap(), Some(150));
+}
 
 #[test]
 fn a_sweep_takes_what_has_expired_and_nothing_else() {
@@ -291,7 +342,7 @@ fn collecting_through_a_buffer_spares_what_was_prolonged_there() {
     at.store.flush(Duration::from_secs(5)).unwrap();
     // In the buffer it lives on; the store has not been told yet.
     write(&at.store, "alive", b"y", in_an_hour());
-    assert_eq!(at.store.collect(100, Duration::from_secs(5), &|| true).unwrap(), Some(1));
+    assert_eq!(at.store.collect(COLLECTION).unwrap(), Some(1));
     assert_eq!(read(&at.store, "gone"), None);
     assert_eq!(read(&at.store, "alive").as_deref(), Some(b"y".as_slice()));
 }

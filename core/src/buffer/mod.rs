@@ -14,12 +14,13 @@
 //! A transaction writes a few entries at most and does no I/O: the writer's mutex has no time limit.
 
 pub mod epoch;
+mod gate;
 pub mod place;
 mod room;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
@@ -31,6 +32,7 @@ use crate::owner::Owner;
 use crate::record::{MAX_ID_LENGTH, Record, SessionId};
 use crate::shared::{Counter, Shared};
 use epoch::Epochs;
+use gate::{Gate, Inside};
 use place::{Live, Place};
 use room::Room;
 
@@ -43,6 +45,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub const LONGEST_DRAIN: Duration = Duration::from_secs(10);
 /// Attempts before an obstacle that should go away at once is taken for a failure.
 const MOST_TRIES: usize = 16;
+/// The part of the buffer that may become unflushed before a flush is asked for early.
+const PRESSING_SHARE: u64 = 16;
 /// Unflushed entries that are marked as flushed in one transaction.
 const SETTLE_AT_ONCE: usize = 128;
 
@@ -56,6 +60,8 @@ pub struct Buffer {
     /// Whether this process has noted that it has changes in the live file. Set with a reader's hold on `live`, cleared
     /// with a writer's.
     noted: AtomicBool,
+    /// Bytes that have become unflushed by this process since a flush was last asked for early.
+    pending: AtomicU64,
     /// `/dev/shm` had no room when the buffer was to grow; it is not asked again.
     full_grown: AtomicBool,
 }
@@ -149,6 +155,7 @@ impl Buffer {
             owner,
             shared,
             noted: AtomicBool::new(false),
+            pending: AtomicU64::new(0),
             full_grown: AtomicBool::new(false),
         }
     }
@@ -200,11 +207,22 @@ impl Buffer {
                 Value::Session(record) => entry::encode_session(id, record, out),
                 Value::Tombstone => out.copy_from_slice(&entry::encode_tombstone(id)),
             })?;
-            if unflushed {
-                txn.put_marker(Key::of(UNFLUSHED, id).as_bytes())?;
+            if unflushed && txn.put_marker(Key::of(UNFLUSHED, id).as_bytes())? {
+                self.pending.fetch_add(length as u64, Ordering::Relaxed);
             }
             Ok(Put::Done)
         })
+    }
+
+    /// Whether so much has become unflushed since this was last true that the flusher had better come before its time:
+    /// room is only where the store has everything.
+    pub fn presses(&self) -> bool {
+        let pending = self.pending.load(Ordering::Relaxed);
+        let presses = pending > 0 && pending >= self.live.read().max_size / PRESSING_SHARE;
+        if presses {
+            self.pending.store(0, Ordering::Relaxed);
+        }
+        presses
     }
 
     /// Forgets what it has about `id`, flushed or not.
@@ -407,9 +425,10 @@ impl Buffer {
         loop {
             tries += 1;
             let live = self.live.read();
+            let inside = self.enter();
             let txn = live.env.write();
             if matches!(txn, Err(Code::MAP_RESIZED)) && tries < MOST_TRIES {
-                drop(txn);
+                drop((txn, inside));
                 drop(live);
                 self.grow()?;
                 continue;
@@ -418,7 +437,7 @@ impl Buffer {
             // Looked at inside the transaction: whoever carries the old file's entries over into a new one waits
             // for this transaction, so an entry is either carried over or never written to the old file.
             if live.is_unlinked() {
-                drop(txn);
+                drop((txn, inside));
                 drop(live);
                 self.reopen()?;
                 continue;
@@ -436,10 +455,14 @@ impl Buffer {
                 if done != Err(Code::MAP_FULL) {
                     return done.map_err(failed);
                 }
+                // A reader that was killed pins its pages until it is cleared away.
+                if live.env.clear_dead_readers().map_err(failed)? > 0 {
+                    continue;
+                }
             } else {
                 drop(txn);
             }
-            drop(live);
+            drop((inside, live));
             let begun = begun.get_or_insert_with(Instant::now);
             match self.make_room(length)? {
                 Room::Made => {}
@@ -450,6 +473,11 @@ impl Buffer {
                 Room::Pinned => return Ok(Put::Full),
             }
         }
+    }
+
+    /// Waits for other writers. Dropped after the transaction.
+    fn enter(&self) -> Inside<'_> {
+        Gate(self.shared.gate()).enter()
     }
 
     fn grow(&self) -> Result<bool> {

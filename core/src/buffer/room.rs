@@ -28,7 +28,8 @@ const SAMPLES: usize = 3;
 const RUN: usize = 32;
 /// Random places tried before the ids are taken not to be random, and the search begins at the first one.
 const TRIES: usize = 16;
-/// Unflushed entries passed over on the way to a clean one.
+/// Entries looked at for a run at a random place, and where the ids are not random.
+const LOOKS: usize = 2 * RUN;
 const PATIENCE: usize = 4096;
 
 /// Whether `length` bytes more would make the buffer too full.
@@ -58,10 +59,11 @@ impl Buffer {
             self.full_grown.store(true, Ordering::Relaxed);
         }
         let live = self.live.read();
+        let inside = self.enter();
         let txn = live.env.write();
         if matches!(txn, Err(Code::MAP_RESIZED)) {
             // Another process made it larger.
-            drop(txn);
+            drop((txn, inside));
             drop(live);
             return self.grow().map(|_| Room::Made);
         }
@@ -84,17 +86,16 @@ impl Buffer {
 }
 
 /// A run of clean entries.
-#[derive(Default)]
-struct Run {
-    ids: Vec<Box<[u8]>>,
+struct Run<'t> {
+    ids: Vec<&'t [u8]>,
     bytes: u64,
     /// The sum of the seconds they expire at.
     expiries: i128,
 }
 
-impl Run {
+impl Run<'_> {
     fn mean_expiry(&self) -> i128 {
-        self.expiries / self.ids.len().max(1) as i128
+        self.expiries / self.ids.len() as i128
     }
 }
 
@@ -105,17 +106,18 @@ fn evict(txn: &mut Write<'_>, wanted: u64) -> Result<u64, Code> {
         let mut runs = Vec::new();
         while runs.len() < SAMPLES && tries < TRIES {
             tries += 1;
-            runs.extend(run_from(txn, &random_place(), RUN)?);
+            runs.extend(run_from(txn, &random_place(), LOOKS)?);
         }
         if runs.is_empty() {
             runs.extend(run_from(txn, b"", PATIENCE)?);
         }
         let Some(run) = runs.into_iter().min_by_key(Run::mean_expiry) else { break };
-        for id in &run.ids {
-            txn.delete(Key::new(ENTRY, id).as_bytes())?;
-        }
-        evicted += run.ids.len() as u64;
         freed += run.bytes;
+        let keys: Vec<Key> = run.ids.iter().map(|id| Key::new(ENTRY, id)).collect();
+        for key in &keys {
+            txn.delete(key.as_bytes())?;
+        }
+        evicted += keys.len() as u64;
         tries = 0;
     }
     Ok(evicted)
@@ -130,31 +132,37 @@ fn random_place() -> [u8; 4] {
 }
 
 /// The first clean entries from `start` on, among the next `looks` entries. `None`: none of them is clean.
-fn run_from(txn: &Write<'_>, start: &[u8], looks: usize) -> Result<Option<Run>, Code> {
-    let mut run = Run::default();
-    let mut looked = 0;
-    let mut trouble = None;
+fn run_from<'t>(txn: &'t Write<'_>, start: &[u8], looks: usize) -> Result<Option<Run<'t>>, Code> {
+    let mut entries: Vec<(&[u8], u64, i64)> = Vec::with_capacity(LOOKS);
     txn.scan(Key::new(ENTRY, start).as_bytes(), &mut |key, value| {
         let Some((&ENTRY, id)) = key.split_first() else { return ControlFlow::Break(()) };
-        looked += 1;
-        match txn.get(Key::new(UNFLUSHED, id).as_bytes()) {
-            Err(code) => {
-                trouble = Some(code);
-                return ControlFlow::Break(());
+        // What is too short to be an entry goes first.
+        let expires = Stamp::of(value).map_or(i64::MIN, |stamp| stamp.expires().0);
+        entries.push((id, value.len() as u64, expires));
+        if entries.len() == looks { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    // The marks of unflushed entries are in the same order.
+    let Some((first, ..)) = entries.first() else { return Ok(None) };
+    let mut rest = entries.as_slice();
+    let mut run = Run { ids: Vec::with_capacity(RUN), bytes: 0, expiries: 0 };
+    let mut take_until = |unflushed: Option<&[u8]>| {
+        while let Some(((id, bytes, expires), others)) = rest.split_first() {
+            if run.ids.len() == RUN || unflushed.is_some_and(|unflushed| *id > unflushed) {
+                break;
             }
-            Ok(Some(_)) => {}
-            Ok(None) => {
-                // What is too short to be an entry goes first.
-                let expires = Stamp::of(value).map_or(i64::MIN, |stamp| stamp.expires().0);
-                run.expiries += i128::from(expires);
-                run.bytes += value.len() as u64;
-                run.ids.push(id.into());
+            rest = others;
+            if unflushed != Some(*id) {
+                run.ids.push(id);
+                run.bytes += bytes;
+                run.expiries += i128::from(*expires);
             }
         }
-        if run.ids.len() == RUN || looked == looks { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if rest.is_empty() || run.ids.len() == RUN { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    txn.scan(Key::new(UNFLUSHED, first).as_bytes(), &mut |key, _| match key.split_first() {
+        Some((&UNFLUSHED, id)) => take_until(Some(id)),
+        _ => ControlFlow::Break(()),
     })?;
-    match trouble {
-        Some(code) => Err(code),
-        None => Ok((!run.ids.is_empty()).then_some(run)),
-    }
+    let _ = take_until(None);
+    Ok((!run.ids.is_empty()).then_some(run))
 }

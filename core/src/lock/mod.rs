@@ -7,6 +7,7 @@
 //!
 //! The kernel's own waiting (`F_OFD_SETLKW`) knows no time limit, so waiters sleep in [`queue`].
 
+pub mod flusher;
 pub mod queue;
 
 use std::fs::OpenOptions;

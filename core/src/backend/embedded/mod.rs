@@ -4,10 +4,13 @@
 //! power cut at any moment leaves the last whole commit. Keys:
 //!
 //! ```text
-//! 's' id             a session (crate::entry)
+//! 's' id             a session: 8 bytes that say where it stands in the expiry index, then its entry (crate::entry)
 //! 'm'                the store's mark: 8 random bytes, by which a buffer knows that it belongs to this very file
-//! 'x' expiry id      the expiry index; expiry as 8 bytes, big-endian, so that the earliest comes first; empty value
+//! 'x' time id        the expiry index: time as 8 bytes, big-endian, so that the earliest comes first; empty value
 //! ```
+//! A session stands in the index once, at its expiry or before it: prolonging a session leaves its place in the index
+//! alone, and the sweep that comes by there moves it to where it belongs. So a change writes one page of sessions and
+//! none of the index.
 
 mod open;
 
@@ -38,8 +41,21 @@ fn session_key(id: &[u8]) -> Vec<u8> {
     [b"s", id].concat()
 }
 
-fn expiry_key(expires: Expiry, id: &[u8]) -> Vec<u8> {
-    [b"x".as_slice(), &expires.0.max(0).to_be_bytes(), id].concat()
+fn index_key(time: Expiry, id: &[u8]) -> Vec<u8> {
+    [b"x".as_slice(), &time.0.to_be_bytes(), id].concat()
+}
+
+/// Where a session stands in the index.
+const INDEXED: usize = 8;
+
+/// A stored value: where its session stands in the index, and its entry.
+fn split(value: &[u8]) -> Option<(Expiry, &[u8])> {
+    value.split_first_chunk::<INDEXED>().map(|(time, entry)| (Expiry(i64::from_be_bytes(*time)), entry))
+}
+
+/// The expiry that a stored value carries.
+fn expiry_in(value: &[u8]) -> Option<Expiry> {
+    split(value).and_then(|(_, entry)| Stamp::of(entry)).map(|stamp| stamp.expires())
 }
 
 impl Embedded {
@@ -92,7 +108,7 @@ impl Embedded {
     fn find(&self, id: SessionId<'_>) -> Result<Option<Record<'static>>> {
         let txn = self.read()?;
         let value = txn.get(&session_key(id.as_bytes())).map_err(|code| self.failed("read", code))?;
-        Ok(value.and_then(|value| match entry::decode(id, value) {
+        Ok(value.and_then(|value| match split(value).and_then(|(_, entry)| entry::decode(id, entry)) {
             Some(Entry::Session(record)) => Some(Record { payload: record.payload.into_owned().into(), ..record }),
             Some(Entry::Tombstone) => None,
             None => {
@@ -140,28 +156,65 @@ impl Embedded {
     }
 }
 
-/// Puts an encoded session in its place and keeps the index true.
-fn put(txn: &mut Write<'_>, id: &[u8], value: &[u8]) -> Result<(), Code> {
-    let key = session_key(id);
-    let old = txn.get(&key)?.and_then(Stamp::of).map(|stamp| stamp.expires());
-    let new = Stamp::of(value).map(|stamp| stamp.expires());
-    if old != new {
+/// Puts an encoded session in its place and sees to the index.
+fn put(txn: &mut Write<'_>, id: &[u8], entry: &[u8]) -> Result<(), Code> {
+    let Some(expires) = Stamp::of(entry).map(|stamp| stamp.expires()) else { return Ok(()) };
+    let old = txn.get(&session_key(id))?.and_then(split).map(|(indexed, _)| indexed);
+    let indexed = match old {
+        Some(old) if old <= expires => old,
+        _ => Expiry(expires.0.max(0)),
+    };
+    if old != Some(indexed) {
         if let Some(old) = old {
-            txn.delete(&expiry_key(old, id))?;
+            txn.delete(&index_key(old, id))?;
         }
-        if let Some(new) = new {
-            txn.put_marker(&expiry_key(new, id))?;
-        }
+        txn.put_marker(&index_key(indexed, id))?;
     }
-    txn.put(&key, value.len(), |out| out.copy_from_slice(value))
+    put_value(txn, id, indexed, entry)
+}
+
+fn put_value(txn: &mut Write<'_>, id: &[u8], indexed: Expiry, entry: &[u8]) -> Result<(), Code> {
+    txn.put(&session_key(id), INDEXED + entry.len(), |out| {
+        out[..INDEXED].copy_from_slice(&indexed.0.to_be_bytes());
+        out[INDEXED..].copy_from_slice(entry);
+    })
 }
 
 fn delete(txn: &mut Write<'_>, id: &[u8]) -> Result<bool, Code> {
     let key = session_key(id);
-    if let Some(old) = txn.get(&key)?.and_then(Stamp::of).map(|stamp| stamp.expires()) {
-        txn.delete(&expiry_key(old, id))?;
+    if let Some((indexed, _)) = txn.get(&key)?.and_then(split) {
+        txn.delete(&index_key(indexed, id))?;
     }
     txn.delete(&key)
+}
+
+/// A place in the index whose time has come.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    // The id first: in the order of the sessions' own keys neighbours on one page are changed together.
+    id: Box<[u8]>,
+    indexed: Expiry,
+}
+
+/// Removes a session that has expired, or moves it in the index to its expiry. Returns whether it was removed.
+fn settle(txn: &mut Write<'_>, due: &Due, now: i64) -> Result<bool, Code> {
+    let key = session_key(&due.id);
+    let there = txn.get(&key)?.and_then(split).filter(|(indexed, _)| *indexed == due.indexed);
+    let found = there.is_some();
+    let alive = there.and_then(|(_, entry)| {
+        let expires = Stamp::of(entry)?.expires();
+        (!expires.is_past(now)).then(|| (expires, entry.to_vec()))
+    });
+    txn.delete(&index_key(due.indexed, &due.id))?;
+    match alive {
+        Some((expires, entry)) => {
+            txn.put_marker(&index_key(expires, &due.id))?;
+            put_value(txn, &due.id, expires, &entry)?;
+            Ok(false)
+        }
+        None if found => txn.delete(&key),
+        None => Ok(false),
+    }
 }
 
 impl Store for Embedded {
@@ -191,17 +244,17 @@ impl Store for Embedded {
                 Some(record) => self.commit(id, Change::Write(&Record { expires, ..record }), lease),
             },
             Change::Write(record) => {
-                let mut value = vec![0; HEADER + record.payload.len()];
-                entry::encode_session(id, record, &mut value);
+                let mut entry = vec![0; HEADER + record.payload.len()];
+                entry::encode_session(id, record, &mut entry);
                 self.transact(|txn| {
-                    let there = txn.get(&session_key(key))?.and_then(Stamp::of);
+                    let there = txn.get(&session_key(key))?.and_then(expiry_in);
                     if lease.existed && there.is_none() {
                         return Ok(Committed::Ended);
                     }
-                    if lease.fresh && there.is_some_and(|there| !there.expires().is_past(now())) {
+                    if lease.fresh && there.is_some_and(|expires| !expires.is_past(now())) {
                         return Ok(Committed::Collision);
                     }
-                    put(txn, key, &value)?;
+                    put(txn, key, &entry)?;
                     Ok(Committed::Done)
                 })
             }
@@ -212,13 +265,11 @@ impl Store for Embedded {
 impl Batch for Embedded {
     fn apply(&self, changes: &mut dyn Iterator<Item = (SessionId<'_>, &[u8])>) -> Result<()> {
         self.transact(|txn| {
-            for (id, value) in changes {
-                match Stamp::of(value) {
-                    Some(stamp) if stamp.is_tombstone() => {
-                        delete(txn, id.as_bytes())?;
-                    }
-                    Some(_) => put(txn, id.as_bytes(), value)?,
-                    None => {}
+            for (id, entry) in changes {
+                if Stamp::of(entry).is_some_and(|stamp| stamp.is_tombstone()) {
+                    delete(txn, id.as_bytes())?;
+                } else {
+                    put(txn, id.as_bytes(), entry)?;
                 }
             }
             Ok(())
@@ -234,52 +285,51 @@ impl Sweep for Embedded {
         skip: usize,
         may_collect: &mut dyn FnMut(SessionId<'_>) -> bool,
     ) -> Result<Swept> {
-        let mut expired: Vec<(Box<[u8]>, Expiry)> = Vec::new();
+        let (mut due, mut kept, mut passed, mut more) = (Vec::new(), 0, 0, false);
+        let mut trouble = None;
         let txn = self.read()?;
-        let mut passed = 0;
-        let mut more = false;
         txn.scan(b"x", &mut |key, _| {
-            let Some((expires, id)) = key.strip_prefix(b"x").and_then(|rest| rest.split_first_chunk::<8>()) else {
+            let Some((time, id)) = key.strip_prefix(b"x").and_then(|rest| rest.split_first_chunk::<8>()) else {
                 return ControlFlow::Break(());
             };
-            let expires = Expiry(i64::from_be_bytes(*expires));
-            if !expires.is_past(now) {
+            let indexed = Expiry(i64::from_be_bytes(*time));
+            if !indexed.is_past(now) {
                 return ControlFlow::Break(());
             }
             if passed < skip {
                 passed += 1;
                 return ControlFlow::Continue(());
             }
-            if expired.len() == limit {
+            if due.len() + kept == limit {
                 more = true;
                 return ControlFlow::Break(());
             }
-            expired.push((id.into(), expires));
+            let expires = match txn.get(&session_key(id)) {
+                Ok(value) => value.and_then(expiry_in),
+                Err(code) => {
+                    trouble = Some(code);
+                    return ControlFlow::Break(());
+                }
+            };
+            // One that was prolonged is moved, whoever uses it.
+            let expired = expires.is_none_or(|expires| expires.is_past(now));
+            if expired && !SessionId::parse(id).is_ok_and(&mut *may_collect) {
+                kept += 1;
+            } else {
+                due.push(Due { id: id.into(), indexed });
+            }
             ControlFlow::Continue(())
         })
+        .and_then(|()| trouble.map_or(Ok(()), Err))
         .map_err(|code| self.failed("read", code))?;
         drop(txn);
-        let found = expired.len();
-        expired.retain(|(id, _)| SessionId::parse(id).is_ok_and(&mut *may_collect));
-        let kept = (found - expired.len()) as u64;
-        if expired.is_empty() {
-            return Ok(Swept { collected: 0, kept, more });
-        }
-        // In the order of the sessions' own keys, so that neighbours on one page are changed together.
-        expired.sort_unstable();
-        let collected = self.transact(|txn| {
-            let mut collected = 0;
-            for (id, expires) in &expired {
-                let key = session_key(id);
-                let there = txn.get(&key)?.and_then(Stamp::of).map(|stamp| stamp.expires());
-                if there == Some(*expires) {
-                    txn.delete(&key)?;
-                    collected += 1;
-                }
-                txn.delete(&expiry_key(*expires, id))?;
-            }
-            Ok(collected)
-        })?;
-        Ok(Swept { collected, kept, more })
+        due.sort_unstable();
+        let collected = match due.is_empty() {
+            true => 0,
+            false => self.transact(|txn| {
+                due.iter().try_fold(0, |collected, due| Ok(collected + u64::from(settle(txn, due, now)?)))
+            })?,
+        };
+        Ok(Swept { collected, kept: kept as u64, more })
     }
 }
