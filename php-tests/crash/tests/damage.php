@@ -83,8 +83,9 @@ foreach (DAMAGES as $how) {
 }
 
 /**
- * Where values of this session begin in the text of an LMDB file: 32 bytes in front of each payload that is whole and
- * stands behind its key. Besides the one in use these may be former copies in pages that are free.
+ * Where entries of this session begin in the text of an LMDB file: 32 bytes in front of each payload that is whole and
+ * stands behind its key; in the store 8 more bytes lie between. Besides the one in use these may be former copies in pages
+ * that are free.
  *
  * @return list<int>
  */
@@ -94,7 +95,7 @@ function values_of(string $text, string $id, int $size): array
     $payload = 'id|s:' . strlen($id) . ":\"$id\";number|i:1;fill|s:$size:\"$fill\";";
     $found = [];
     for ($at = 0; ($at = strpos($text, $payload, $at)) !== false; $at++) {
-        if (substr($text, $at - 32 - strlen($id), strlen($id)) === $id) {
+        if (in_array($id, [substr($text, $at - 32 - strlen($id), strlen($id)), substr($text, $at - 40 - strlen($id), strlen($id))], true)) {
             $found[] = $at - 32;
         }
     }
