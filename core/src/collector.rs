@@ -21,7 +21,7 @@ pub struct Collection<'a> {
 }
 
 /// Removes expired sessions that `may_collect` lets go, given the locks, the id and the time. Returns how many;
-/// `None` when somebody else is writing and does not finish in time.
+/// `None` when somebody else is writing and does not let the first slice begin in time.
 pub fn collect(
     store: &impl Sweep,
     flusher: &Flusher,
@@ -29,7 +29,7 @@ pub fn collect(
     collection: Collection<'_>,
     may_collect: &dyn Fn(&HostLocks, SessionId<'_>, i64) -> bool,
 ) -> Result<Option<u64>> {
-    let (mut collected, mut kept) = (0, 0);
+    let (mut collected, mut kept) = (None, 0);
     shared.add(Counter::GcRuns, 1);
     loop {
         let swept = flusher.run(collection.limit, |locks| {
@@ -38,11 +38,11 @@ pub fn collect(
             shared.add(Counter::GcCollected, swept.collected);
             Ok(swept)
         })?;
-        let Some(Swept { collected: some, kept: stay, more }) = swept else { return Ok(None) };
-        collected += some;
+        let Some(Swept { collected: some, kept: stay, more }) = swept else { return Ok(collected) };
+        collected = Some(collected.unwrap_or(0) + some);
         kept += stay as usize;
         if !more || !(collection.pause)() {
-            return Ok(Some(collected));
+            return Ok(collected);
         }
     }
 }

@@ -24,13 +24,13 @@ use crate::owner::Owner;
 use crate::process;
 use crate::record::SessionId;
 use crate::shared::Shared;
-use crate::store::{self, Store};
+use crate::store::Store;
 use crate::unbuffered::Unbuffered;
 
 /// Sessions collected in one transaction by the background thread; bounds it to a few milliseconds.
 const SLICE: usize = 500;
 /// The same where somebody waits for the end: fewer, larger transactions are faster.
-const LARGE_SLICE: usize = 50_000;
+const LARGE_SLICE: usize = 10_000;
 
 /// An open store.
 pub struct Host {
@@ -263,7 +263,13 @@ impl Host {
             }
             Kind::Unbuffered(store) => store.collect(collection)?,
         };
-        collected.ok_or_else(store::too_slow)
+        collected.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Full,
+                "no garbage was collected: another process has been writing to the session store all the time; see what \
+                 slows the disk",
+            )
+        })
     }
 
     /// Collects garbage in the background. Returns whether it is to be tried again, as somebody else writes for long.

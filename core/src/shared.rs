@@ -158,15 +158,12 @@ impl Drop for Shared {
     }
 }
 
-/// Sleeps while `word` is `seen`, at most `limit`. Returns whether something woke it: a wake-up, another value of the word,
-/// or a signal. The futex(2) is one for all processes, as those of std and parking_lot are not.
-pub fn futex_wait(word: &AtomicU32, seen: u32, limit: Duration) -> bool {
+/// Sleeps while `word` is `seen`, at most `limit`; any wake-up, another value or a signal ends it sooner. The futex(2) is one
+/// for all processes, as those of std and parking_lot are not.
+pub fn futex_wait(word: &AtomicU32, seen: u32, limit: Duration) {
     let limit = libc::timespec { tv_sec: limit.as_secs() as _, tv_nsec: limit.subsec_nanos() as _ };
     // SAFETY: the word is borrowed for the call, and the time is a valid timespec: an interval, of CLOCK_MONOTONIC.
-    let waited = unsafe {
-        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, seen, &limit, std::ptr::null::<u32>(), 0)
-    };
-    waited == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ETIMEDOUT)
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, seen, &limit, std::ptr::null::<u32>(), 0) };
 }
 
 /// Wakes up to `most` of those who sleep on `word`.

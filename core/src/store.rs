@@ -114,8 +114,8 @@ pub struct Swept {
 
 /// A store that can be told to remove what has expired.
 pub trait Sweep: Store {
-    /// Removes up to `limit` sessions that have expired before `now`, passing over the first `skip` of them and
-    /// those for which `may_collect` says no.
+    /// Removes sessions that have expired before `now`, passing over the first `skip` of them and those for which
+    /// `may_collect` says no. Looks at up to `limit`, or at fewer: `more` says whether to go on.
     fn sweep(
         &self,
         now: i64,

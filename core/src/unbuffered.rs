@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::collector::{self, Collection};
 use crate::error::Result;
 use crate::lock::LockName;
-use crate::lock::flusher::Flusher;
+use crate::lock::flusher::{Flusher, LEAST_WAIT};
 use crate::record::{SessionId, Version};
 use crate::shared::Shared;
 use crate::store::{self, Access, Begun, Change, Committed, Lease, Store, Sweep};
@@ -22,9 +22,9 @@ pub struct Unbuffered<S> {
 }
 
 impl<S: Sweep> Unbuffered<S> {
-    /// `limit`: how long a request waits for others to write.
+    /// `limit`: how long a request waits for others to write; [`LEAST_WAIT`] if it is less.
     pub fn new(store: S, flusher: Flusher, limit: Duration, shared: Arc<Shared>) -> Unbuffered<S> {
-        Unbuffered { store, flusher, limit, shared }
+        Unbuffered { store, flusher, limit: limit.max(LEAST_WAIT), shared }
     }
 
     /// The store.

@@ -1,8 +1,8 @@
 //! Where the writers of the buffer line up before LMDB's own mutex.
 //!
 //! LMDB keeps writers apart by a robust mutex, which survives a holder that is killed, but not always a waiter: one that
-//! is killed at the moment it was to wake takes the wake-up along, and those behind it sleep on. So nobody waits there.
-//! Writers pass a gate first, a word in memory that all processes share: the lowest bit says that somebody is inside,
+//! is killed at the moment it was to wake takes the wake-up along, and those behind it sleep on. So nobody queues there:
+//! writers pass a gate first, a word in memory that all processes share: the lowest bit says that somebody is inside,
 //! the next one that somebody waits, the rest counts those who came in.
 //!
 //! The gate only keeps the queue away from the mutex; it is the mutex that keeps writers apart. So whoever finds the
@@ -10,7 +10,7 @@
 //! processor, and then the mutex knows.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::shared::{futex_wait, futex_wake};
 
@@ -48,8 +48,18 @@ impl<'a> Gate<'a> {
         }
         // After a sleep there may be others who still sleep, and nobody else knows of them.
         let mut waited = 0;
+        // The one inside, and when we first saw it there.
+        let mut holder: Option<(u32, Instant)> = None;
         loop {
-            if seen & INSIDE == 0 {
+            let patience = match holder {
+                _ if seen & INSIDE == 0 => Duration::ZERO,
+                Some((known, since)) if known == seen & !WAITING => PATIENCE.saturating_sub(since.elapsed()),
+                _ => {
+                    holder = Some((seen & !WAITING, Instant::now()));
+                    PATIENCE
+                }
+            };
+            if patience.is_zero() {
                 match self.shut(seen, waited) {
                     Ok(inside) => return inside,
                     Err(now) => seen = now,
@@ -57,22 +67,14 @@ impl<'a> Gate<'a> {
                 continue;
             }
             if seen & WAITING == 0 {
-                match word.compare_exchange_weak(seen, seen | WAITING, Ordering::Relaxed, Ordering::Relaxed) {
-                    Ok(_) => seen |= WAITING,
-                    Err(now) => {
-                        seen = now;
-                        continue;
-                    }
+                if let Err(now) = word.compare_exchange(seen, seen | WAITING, Ordering::Relaxed, Ordering::Relaxed) {
+                    seen = now;
+                    continue;
                 }
+                seen |= WAITING;
             }
             waited = WAITING;
-            let woken = futex_wait(word, seen, PATIENCE);
-            let now = word.load(Ordering::Relaxed);
-            if !woken && now == seen {
-                if let Ok(inside) = self.shut(seen, waited) {
-                    return inside;
-                }
-            }
+            futex_wait(word, seen, patience);
             seen = word.load(Ordering::Relaxed);
         }
     }
@@ -107,25 +109,30 @@ impl Drop for Inside<'_> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
-    use std::time::Instant;
-
     use super::*;
 
     #[test]
-    fn everybody_gets_in_and_leaves_it_open() {
-        let (word, entered) = (AtomicU32::new(0), AtomicU64::new(0));
+    fn one_at_a_time_and_everybody_gets_in() {
+        let (word, inside, entered, overlaps) = Default::default();
+        let (word, inside): (AtomicU32, AtomicU32) = (word, inside);
+        let (entered, overlaps): (AtomicU64, AtomicU64) = (entered, overlaps);
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..5_000 {
                         let _inside = Gate(&word).enter();
+                        overlaps.fetch_add(u64::from(inside.fetch_add(1, Ordering::SeqCst)), Ordering::SeqCst);
                         entered.fetch_add(1, Ordering::SeqCst);
+                        inside.fetch_sub(1, Ordering::SeqCst);
                     }
                 });
             }
         });
         assert_eq!(entered.into_inner(), 40_000);
         assert_eq!(word.into_inner() & INSIDE, 0);
+        // Where the one inside loses the processor for long, the next one comes in by right.
+        let overlaps = overlaps.into_inner();
+        assert!(overlaps < 400, "{overlaps} of 40,000 were not alone");
     }
 
     #[test]
@@ -143,20 +150,44 @@ mod tests {
     }
 
     #[test]
-    fn a_killed_waiter_costs_the_others_their_patience_at_most() {
-        // A waiter that was woken and killed before it went in: the gate is open, and another one still sleeps.
+    fn wakers_are_not_passed_by_patience_alone() {
+        // Hand-overs of sleepers: with lost wake-ups each would take all of the patience.
         let word = AtomicU32::new(0);
-        let inside = Gate(&word).enter();
+        let mut waits: Vec<Duration> = (0..41)
+            .map(|_| {
+                let inside = Gate(&word).enter();
+                std::thread::scope(|scope| {
+                    let sleeper = scope.spawn(|| {
+                        drop(Gate(&word).enter());
+                        Instant::now()
+                    });
+                    while word.load(Ordering::SeqCst) & WAITING == 0 {
+                        std::thread::yield_now();
+                    }
+                    let opened = Instant::now();
+                    drop(inside);
+                    sleeper.join().unwrap().saturating_duration_since(opened)
+                })
+            })
+            .collect();
+        waits.sort();
+        assert!(waits[20] < PATIENCE / 2, "the median wait was {:?}", waits[20]);
+    }
+
+    #[test]
+    fn a_lost_wake_up_costs_no_more_than_the_patience() {
+        let word = AtomicU32::new(0);
+        let killed = Gate(&word).enter();
         std::thread::scope(|scope| {
             let sleeper = scope.spawn(|| drop(Gate(&word).enter()));
             while word.load(Ordering::SeqCst) & WAITING == 0 {
                 std::thread::yield_now();
             }
-            // The gate opens, and the wake-up is lost.
+            // The gate opens, and whoever was woken is killed before it goes in.
             word.fetch_and(!(INSIDE | WAITING), Ordering::SeqCst);
             sleeper.join().unwrap();
         });
-        drop(inside);
+        std::mem::forget(killed);
         assert_eq!(word.into_inner() & INSIDE, 0);
     }
 }

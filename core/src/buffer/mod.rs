@@ -16,7 +16,9 @@
 pub mod epoch;
 mod gate;
 pub mod place;
+mod reopen;
 mod room;
+mod unflushed;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -31,10 +33,10 @@ use crate::lmdb::{Code, Read, Reader, Write};
 use crate::owner::Owner;
 use crate::record::{MAX_ID_LENGTH, Record, SessionId};
 use crate::shared::{Counter, Shared};
-use epoch::Epochs;
 use gate::{Gate, Inside};
 use place::{Live, Place};
 use room::Room;
+pub use unflushed::Unflushed;
 
 const ENTRY: u8 = b'e';
 const UNFLUSHED: u8 = b'd';
@@ -45,10 +47,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub const LONGEST_DRAIN: Duration = Duration::from_secs(10);
 /// Attempts before an obstacle that should go away at once is taken for a failure.
 const MOST_TRIES: usize = 16;
-/// The part of the buffer that may become unflushed before a flush is asked for early.
-const PRESSING_SHARE: u64 = 16;
-/// Unflushed entries that are marked as flushed in one transaction.
-const SETTLE_AT_ONCE: usize = 128;
 
 /// The buffer of one store, as this process sees it.
 #[derive(Debug)]
@@ -95,15 +93,6 @@ pub enum Put {
     Refused,
     /// There is no room, and nothing clean that could make some.
     Full,
-}
-
-/// An entry that the store lacks.
-#[derive(Debug)]
-pub struct Unflushed {
-    /// The id.
-    pub id: Box<[u8]>,
-    /// The encoded entry; `None`: it is damaged or gone, and only its mark is left.
-    pub entry: Option<Box<[u8]>>,
 }
 
 /// What phpinfo shows.
@@ -214,24 +203,9 @@ impl Buffer {
         })
     }
 
-    /// Whether so much has become unflushed since this was last true that the flusher had better come before its time:
-    /// room is only where the store has everything.
-    pub fn presses(&self) -> bool {
-        let pending = self.pending.load(Ordering::Relaxed);
-        let presses = pending > 0 && pending >= self.live.read().max_size / PRESSING_SHARE;
-        if presses {
-            self.pending.store(0, Ordering::Relaxed);
-        }
-        presses
-    }
-
     /// Forgets what it has about `id`, flushed or not.
     pub fn remove(&self, id: SessionId<'_>) -> Result<Put> {
-        self.transact(0, false, |txn| {
-            txn.delete(Key::of(ENTRY, id).as_bytes())?;
-            txn.delete(Key::of(UNFLUSHED, id).as_bytes())?;
-            Ok(Put::Done)
-        })
+        self.transact(0, false, |txn| forget(txn, id.as_bytes()).map(|()| Put::Done))
     }
 
     /// Whether the collector may take `id` from the store: the buffer has no live session of that id.
@@ -249,107 +223,9 @@ impl Buffer {
             if is_live(txn.get(entry_key.as_bytes())?.and_then(stamp)) {
                 return Ok(Put::Refused);
             }
-            txn.delete(entry_key.as_bytes())?;
-            txn.delete(Key::of(UNFLUSHED, id).as_bytes())?;
-            Ok(Put::Done)
+            forget(txn, id.as_bytes()).map(|()| Put::Done)
         })?;
         Ok(removed == Put::Done)
-    }
-
-    /// Whether the store lacks what the buffer has under `id`.
-    pub fn is_unflushed(&self, id: SessionId<'_>) -> Result<bool> {
-        self.reading(|_, txn| Ok(txn.get(Key::of(UNFLUSHED, id).as_bytes())?.is_some()))
-    }
-
-    /// The next entries that the store lacks, in the order of their ids, from behind `after` on.
-    pub fn unflushed(&self, after: Option<&[u8]>, most: usize, most_bytes: usize) -> Result<Vec<Unflushed>> {
-        let from = Key::new(UNFLUSHED, after.unwrap_or(b""));
-        self.reading(|_, txn| {
-            let (mut found, mut bytes, mut trouble) = (Vec::new(), 0, None);
-            txn.scan(from.as_bytes(), &mut |key, _| {
-                let Some((&UNFLUSHED, id)) = key.split_first() else { return ControlFlow::Break(()) };
-                if after == Some(id) {
-                    return ControlFlow::Continue(());
-                }
-                let value = match txn.get(Key::new(ENTRY, id).as_bytes()) {
-                    Ok(value) => value,
-                    Err(code) => {
-                        trouble = Some(code);
-                        return ControlFlow::Break(());
-                    }
-                };
-                bytes += value.map_or(0, <[u8]>::len);
-                found.push(Unflushed { id: id.into(), entry: value.filter(|value| is_sound(id, value)).map(Box::from) });
-                if found.len() >= most || bytes >= most_bytes { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })?;
-            trouble.map_or(Ok(found), Err)
-        })
-    }
-
-    /// Notes that the store has these entries now. One that has changed since stays unflushed, and so does a
-    /// tombstone unless `may_forget` says that nobody needs it any more. Damaged ones go.
-    pub fn settle(&self, flushed: &[Unflushed], may_forget: &mut dyn FnMut(&[u8]) -> bool) -> Result<()> {
-        for some in flushed.chunks(SETTLE_AT_ONCE) {
-            let settled = self.transact(0, false, |txn| {
-                for Unflushed { id, entry } in some {
-                    let entry_key = Key::new(ENTRY, id);
-                    let marker = Key::new(UNFLUSHED, id);
-                    let Some(flushed) = entry.as_deref().and_then(Stamp::of) else {
-                        if !txn.get(entry_key.as_bytes())?.is_some_and(|value| is_sound(id, value)) {
-                            self.shared.add(Counter::DamagedValues, 1);
-                            txn.delete(entry_key.as_bytes())?;
-                            txn.delete(marker.as_bytes())?;
-                        }
-                        continue;
-                    };
-                    if txn.get(entry_key.as_bytes())?.and_then(Stamp::of) != Some(flushed) {
-                        continue;
-                    }
-                    if flushed.is_tombstone() {
-                        if !may_forget(id) {
-                            continue;
-                        }
-                        txn.delete(entry_key.as_bytes())?;
-                    }
-                    txn.delete(marker.as_bytes())?;
-                }
-                Ok(Put::Done)
-            })?;
-            if settled == Put::Full {
-                // They stay marked, and are brought to the store once more.
-                return Err(Error::new(ErrorKind::BufferFull, "the session buffer is full; raise rustdb.buffer_size"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether this process has noted changes in the buffer, and its background thread has to come by.
-    pub fn has_noted_changes(&self) -> bool {
-        self.noted.load(Ordering::Relaxed)
-    }
-
-    /// Whether anything is unflushed; if not, it is noted that this process has no changes in the buffer.
-    pub fn has_unflushed(&self) -> Result<bool> {
-        if !self.unflushed(None, 1, 1)?.is_empty() {
-            return Ok(true);
-        }
-        if self.noted.load(Ordering::Relaxed) {
-            // Nobody in this process writes while `live` is held so, and a look now tells for sure.
-            let live = self.live.write();
-            let none = live.env.read().map(|txn| {
-                let mut none = true;
-                let scanned = txn.scan(&[UNFLUSHED], &mut |key, _| {
-                    none = key.first() != Some(&UNFLUSHED);
-                    ControlFlow::Break(())
-                });
-                none && scanned.is_ok()
-            });
-            if none == Ok(true) {
-                self.owner.note_changes(live.epoch, false)?;
-                self.noted.store(false, Ordering::Relaxed);
-            }
-        }
-        Ok(false)
     }
 
     /// Frees the reader slots of processes that died.
@@ -382,9 +258,13 @@ impl Buffer {
 
     /// The largest payload worth keeping here; larger ones go straight to the store.
     pub fn largest_entry(&self) -> usize {
+        (self.size() / 8) as usize
+    }
+
+    /// How large it may become.
+    fn size(&self) -> u64 {
         let live = self.live.read();
-        let size = if self.full_grown.load(Ordering::Relaxed) { live.env.extent().0 } else { live.max_size };
-        (size / 8) as usize
+        if self.full_grown.load(Ordering::Relaxed) { live.env.extent().0 } else { live.max_size }
     }
 
     /// Runs `look` in a read transaction.
@@ -484,91 +364,17 @@ impl Buffer {
         let _opening = self.owner.open_lock()?;
         self.live.write().grow()
     }
-
-    /// Opens the buffer anew after its file was deleted, and carries over what the store lacks.
-    fn reopen(&self) -> Result<()> {
-        let begun = Instant::now();
-        loop {
-            match self.try_reopen() {
-                // Somebody has newer changes and carries them over first; or whoever deletes the files is not done yet.
-                Err(error)
-                    if begun.elapsed() < LONGEST_DRAIN
-                        && (error.kind() == ErrorKind::Draining || begun.elapsed() < PATIENCE) =>
-                {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                reopened => return reopened,
-            }
-        }
-    }
-
-    fn try_reopen(&self) -> Result<()> {
-        let _opening = self.owner.open_lock()?;
-        let mut live = self.live.write();
-        if !live.is_unlinked() {
-            return Ok(());
-        }
-        let epochs = Epochs { owner: &self.owner, shared: &self.shared, mine: Some(live.epoch) };
-        let new = RwLock::new(self.place.open(false, epochs)?);
-        if matches!(live.env.write().map(drop), Err(Code::MAP_RESIZED)) {
-            // It was enlarged by others since this process looked last.
-            live.grow()?;
-        }
-        // What is carried over are changes of this process's from now on.
-        let epoch = new.read().epoch;
-        self.owner.note_changes(epoch, true)?;
-        {
-            // The old file's writer lock is held until the new one has everything. Its marks go with it, so that
-            // the next process to come here finds nothing to carry over an entry that has changed since.
-            let mut old = live.env.write().map_err(failed)?;
-            let mut ids: Vec<Box<[u8]>> = Vec::new();
-            old.scan(&[UNFLUSHED], &mut |key, _| match key.split_first() {
-                Some((&UNFLUSHED, id)) => {
-                    ids.push(id.into());
-                    ControlFlow::Continue(())
-                }
-                _ => ControlFlow::Break(()),
-            })
-            .map_err(failed)?;
-            for id in ids {
-                if let Some(value) = old.get(Key::new(ENTRY, &id).as_bytes()).map_err(failed)? {
-                    carry(&new, &id, value)?;
-                }
-                old.delete(Key::new(UNFLUSHED, &id).as_bytes()).map_err(failed)?;
-            }
-            old.commit().map_err(failed)?;
-        }
-        let old = std::mem::replace(&mut *live, new.into_inner());
-        self.full_grown.store(false, Ordering::Relaxed);
-        self.noted.store(true, Ordering::Relaxed);
-        self.owner.note_changes(old.epoch, false)
-    }
-}
-
-/// Puts an unflushed entry into a new buffer, unless that has a newer one.
-fn carry(new: &RwLock<Live>, id: &[u8], value: &[u8]) -> Result<()> {
-    loop {
-        let put = {
-            let live = new.read();
-            let key = Key::new(ENTRY, id);
-            live.env.write().and_then(|mut txn| {
-                if txn.get(key.as_bytes())?.is_none() {
-                    txn.put(key.as_bytes(), value.len(), |out| out.copy_from_slice(value))?;
-                    txn.put_marker(Key::new(UNFLUSHED, id).as_bytes())?;
-                }
-                txn.commit()
-            })
-        };
-        match put {
-            Err(Code::MAP_RESIZED | Code::MAP_FULL) if new.write().grow()? => {}
-            other => return other.map_err(failed),
-        }
-    }
 }
 
 fn failed(code: Code) -> Error {
     let kind = if code.is_damage() { ErrorKind::Damaged } else { Error::io("", &code.to_io()).kind() };
     Error::new(kind, format!("the session buffer failed: {}", code.to_io()))
+}
+
+/// Removes an entry, flushed or not.
+fn forget(txn: &mut Write<'_>, id: &[u8]) -> Result<(), Code> {
+    txn.delete(Key::new(ENTRY, id).as_bytes())?;
+    txn.delete(Key::new(UNFLUSHED, id).as_bytes()).map(drop)
 }
 
 /// Whether a value is an entry of this id.

@@ -28,8 +28,9 @@ const SAMPLES: usize = 3;
 const RUN: usize = 32;
 /// Random places tried before the ids are taken not to be random, and the search begins at the first one.
 const TRIES: usize = 16;
-/// Entries looked at for a run at a random place, and where the ids are not random.
+/// Entries looked at for a run at a random place.
 const LOOKS: usize = 2 * RUN;
+/// The same where the ids are not random.
 const PATIENCE: usize = 4096;
 
 /// Whether `length` bytes more would make the buffer too full.

@@ -10,6 +10,10 @@ use parking_lot::Mutex;
 use super::{HostLocks, LockKind, LockName};
 use crate::error::Result;
 
+/// The least time that a request waits for others to write where it cannot leave its change in the buffer: however little
+/// patience `rustdb.lock_wait` has with the session of another request, this is no reason to lose a change.
+pub const LEAST_WAIT: Duration = Duration::from_secs(10);
+
 /// A way to become the flusher.
 #[derive(Debug)]
 pub struct Flusher {

@@ -5,12 +5,13 @@
 //!
 //! ```text
 //! 's' id             a session: 8 bytes that say where it stands in the expiry index, then its entry (crate::entry)
-//! 'm'                the store's mark: 8 random bytes, by which a buffer knows that it belongs to this very file
+//! 'm'                the format of all this, 2, as one byte, and the store's mark: 8 random bytes, by which a buffer knows
+//!                    that it belongs to this very file
 //! 'x' time id        the expiry index: time as 8 bytes, big-endian, so that the earliest comes first; empty value
 //! ```
 //! A session stands in the index once, at its expiry or before it: prolonging a session leaves its place in the index
-//! alone, and the sweep that comes by there moves it to where it belongs. So a change writes one page of sessions and
-//! none of the index.
+//! alone, and the sweep that comes by there moves it to where it belongs. So all but a session's first and last change
+//! write one page of sessions and none of the index.
 
 mod open;
 
@@ -37,6 +38,11 @@ pub struct Embedded {
     notices: Notices,
 }
 
+/// The format of the file.
+const FORMAT: u8 = 2;
+/// The most bytes of sessions that one sweep moves in the index: with a session its whole value is written again.
+const MOST_MOVED: usize = 4 << 20;
+
 fn session_key(id: &[u8]) -> Vec<u8> {
     [b"s", id].concat()
 }
@@ -53,9 +59,9 @@ fn split(value: &[u8]) -> Option<(Expiry, &[u8])> {
     value.split_first_chunk::<INDEXED>().map(|(time, entry)| (Expiry(i64::from_be_bytes(*time)), entry))
 }
 
-/// The expiry that a stored value carries.
-fn expiry_in(value: &[u8]) -> Option<Expiry> {
-    split(value).and_then(|(_, entry)| Stamp::of(entry)).map(|stamp| stamp.expires())
+/// The expiry of a stored session; `None`: the value can never be read as one of this id.
+fn expiry_in(id: &[u8], value: &[u8]) -> Option<Expiry> {
+    split(value).and_then(|(_, entry)| Stamp::of_entry(id, entry)).map(|stamp| stamp.expires())
 }
 
 impl Embedded {
@@ -75,16 +81,31 @@ impl Embedded {
     }
 
     fn read_mark(&self) -> Result<u64> {
-        let stored = |value: Option<&[u8]>| value.and_then(|value| value.try_into().ok()).map(u64::from_le_bytes);
-        let found = self.read()?.get(b"m").map(stored).map_err(|code| self.failed("read", code))?;
-        found.map_or_else(
-            || {
-                let mark: u64 = rand::rng().random();
-                self.transact(|txn| txn.put(b"m", 8, |out| out.copy_from_slice(&mark.to_le_bytes())))?;
-                Ok(mark)
-            },
-            Ok,
-        )
+        let found: Option<Box<[u8]>> =
+            self.read()?.get(b"m").map(|value| value.map(Box::from)).map_err(|code| self.failed("read", code))?;
+        match found.as_deref() {
+            None => {
+                let mark: [u8; 8] = rand::rng().random();
+                self.transact(|txn| {
+                    txn.put(b"m", 9, |out| {
+                        out[0] = FORMAT;
+                        out[1..].copy_from_slice(&mark);
+                    })
+                })?;
+                Ok(u64::from_le_bytes(mark))
+            }
+            Some([FORMAT, mark @ ..]) if mark.len() == 8 => {
+                Ok(u64::from_le_bytes(*mark.first_chunk().expect("it has 8 bytes")))
+            }
+            Some(_) => Err(Error::new(
+                ErrorKind::InUse,
+                format!(
+                    "the session store {} was written by another version of rustdb; stop PHP, move it away, and start PHP \
+                     again (its sessions end), or go back to that version",
+                    self.path.display()
+                ),
+            )),
+        }
     }
 
     fn read(&self) -> Result<Read<'_>> {
@@ -200,9 +221,9 @@ struct Due {
 fn settle(txn: &mut Write<'_>, due: &Due, now: i64) -> Result<bool, Code> {
     let key = session_key(&due.id);
     // What stands here is believed, not what the session says of its place: so an index in disorder mends itself.
-    let alive = txn.get(&key)?.and_then(split).and_then(|(_, entry)| {
-        let expires = Stamp::of(entry)?.expires();
-        (!expires.is_past(now)).then(|| (expires, entry.to_vec()))
+    let alive = txn.get(&key)?.and_then(|value| {
+        let expires = expiry_in(&due.id, value).filter(|expires| !expires.is_past(now))?;
+        Some((expires, value[INDEXED..].to_vec()))
     });
     txn.delete(&index_key(due.indexed, &due.id))?;
     match alive {
@@ -245,11 +266,12 @@ impl Store for Embedded {
                 let mut entry = vec![0; HEADER + record.payload.len()];
                 entry::encode_session(id, record, &mut entry);
                 self.transact(|txn| {
-                    let there = txn.get(&session_key(key))?.and_then(expiry_in);
+                    let there = txn.get(&session_key(key))?;
                     if lease.existed && there.is_none() {
                         return Ok(Committed::Ended);
                     }
-                    if lease.fresh && there.is_some_and(|expires| !expires.is_past(now())) {
+                    let expires = there.and_then(|value| expiry_in(key, value));
+                    if lease.fresh && expires.is_some_and(|expires| !expires.is_past(now())) {
                         return Ok(Committed::Collision);
                     }
                     put(txn, key, &entry)?;
@@ -283,7 +305,7 @@ impl Sweep for Embedded {
         skip: usize,
         may_collect: &mut dyn FnMut(SessionId<'_>) -> bool,
     ) -> Result<Swept> {
-        let (mut due, mut kept, mut passed, mut more) = (Vec::new(), 0, 0, false);
+        let (mut due, mut kept, mut passed, mut moved, mut more) = (Vec::new(), 0, 0, 0, false);
         let mut trouble = None;
         let txn = self.read()?;
         txn.scan(b"x", &mut |key, _| {
@@ -298,24 +320,26 @@ impl Sweep for Embedded {
                 passed += 1;
                 return ControlFlow::Continue(());
             }
-            if due.len() + kept == limit {
+            if due.len() + kept == limit || moved > MOST_MOVED {
                 more = true;
                 return ControlFlow::Break(());
             }
-            let expires = match txn.get(&session_key(id)) {
-                Ok(value) => value.and_then(expiry_in),
+            let value = match txn.get(&session_key(id)) {
+                Ok(value) => value,
                 Err(code) => {
                     trouble = Some(code);
                     return ControlFlow::Break(());
                 }
             };
-            // One that was prolonged is moved, whoever uses it.
-            let expired = expires.is_none_or(|expires| expires.is_past(now));
-            if expired && !SessionId::parse(id).is_ok_and(&mut *may_collect) {
+            let expires = value.and_then(|value| expiry_in(id, value));
+            if expires.is_some_and(|expires| !expires.is_past(now)) {
+                // Prolonged: it is moved, whoever uses it.
+                moved += value.map_or(0, <[u8]>::len);
+            } else if !SessionId::parse(id).is_ok_and(&mut *may_collect) {
                 kept += 1;
-            } else {
-                due.push(Due { id: id.into(), indexed });
+                return ControlFlow::Continue(());
             }
+            due.push(Due { id: id.into(), indexed });
             ControlFlow::Continue(())
         })
         .and_then(|()| trouble.map_or(Ok(()), Err))
