@@ -12,7 +12,7 @@ use crate::buffer::{Buffer, Lookup, Put, Unflushed, Value};
 use crate::collector::{self, Collection};
 use crate::entry::Stamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lock::flusher::Flusher;
+use crate::lock::flusher::{Flusher, LEAST_WAIT};
 use crate::lock::{HostLocks, LockName};
 use crate::record::{Expiry, Record, SessionId, Version, now};
 use crate::shared::{Counter, Shared};
@@ -28,6 +28,17 @@ const READ_BYTES: usize = 256 << 10;
 
 /// How long a writer that found no room sleeps while somebody else flushes.
 const ANOTHER_LOOK: Duration = Duration::from_millis(2);
+
+/// How long who goes around the buffer tries to take the session out of it.
+const LONGEST_REMOVAL: Duration = Duration::from_secs(2);
+
+/// A batch that was brought to the store.
+struct Flushed {
+    /// The last id of it.
+    last: Box<[u8]>,
+    /// How many of its entries the buffer may drop now.
+    settled: usize,
+}
 
 /// What the owner of a buffered store gives it.
 pub struct Parts<S> {
@@ -95,14 +106,14 @@ impl<S: Batch + Sweep> Buffered<S> {
 
     fn flush_all(&self, locks: &HostLocks) -> Result<()> {
         let mut after: Option<Box<[u8]>> = None;
-        while let Some(last) = self.flush_next(locks, after.as_deref())? {
+        while let Some(Flushed { last, .. }) = self.flush_next(locks, after.as_deref())? {
             after = Some(last);
         }
         Ok(())
     }
 
-    /// Brings the next batch behind the id `after` to the store; returns the last id of it.
-    fn flush_next(&self, locks: &HostLocks, after: Option<&[u8]>) -> Result<Option<Box<[u8]>>> {
+    /// Brings the next batch behind the id `after` to the store.
+    fn flush_next(&self, locks: &HostLocks, after: Option<&[u8]>) -> Result<Option<Flushed>> {
         let (mut batch, mut bytes): (Vec<Unflushed>, usize) = (Vec::new(), 0);
         while batch.len() < BATCH && bytes < BATCH_BYTES {
             let after = batch.last().map(|last| &*last.id).or(after);
@@ -116,13 +127,13 @@ impl<S: Batch + Sweep> Buffered<S> {
         if batch.is_empty() {
             return Ok(None);
         }
-        self.flush_batch(locks, &batch).inspect_err(|_| self.shared.add(Counter::FlushErrors, 1))?;
+        let settled = self.flush_batch(locks, &batch).inspect_err(|_| self.shared.add(Counter::FlushErrors, 1))?;
         self.shared.add(Counter::FlushRuns, 1);
         self.shared.add(Counter::FlushedSessions, batch.len() as u64);
-        Ok(batch.pop().map(|last| last.id))
+        Ok(batch.pop().map(|last| Flushed { last: last.id, settled }))
     }
 
-    fn flush_batch(&self, locks: &HostLocks, batch: &[Unflushed]) -> Result<()> {
+    fn flush_batch(&self, locks: &HostLocks, batch: &[Unflushed]) -> Result<usize> {
         self.store.apply(
             &mut batch
                 .iter()
@@ -138,6 +149,7 @@ impl<S: Batch + Sweep> Buffered<S> {
     /// Puts a value the store lacks into the buffer. `None`: it does not fit in there at all.
     fn put(&self, id: SessionId<'_>, value: Value<'_>, allowed: &dyn Fn(Option<Stamp>) -> bool) -> Result<Option<bool>> {
         let begun = Instant::now();
+        let mut fruitless = 0;
         loop {
             // Looked at each time: the buffer may turn out not to become as large as it was to.
             if matches!(value, Value::Session(record) if record.payload.len() > self.buffer.largest_entry()) {
@@ -156,10 +168,12 @@ impl<S: Batch + Sweep> Buffered<S> {
                 }
                 Put::Full => {
                     match self.flusher.run(Duration::ZERO, |locks| self.flush_next(locks, None)) {
-                        Ok(Some(Some(_))) => {}
-                        // Nothing to flush, so the room there is lies in pieces too small for this value.
-                        Ok(Some(None)) if matches!(value, Value::Session(_)) => return Ok(None),
-                        Ok(_) => std::thread::sleep(ANOTHER_LOOK),
+                        Ok(Some(Some(Flushed { settled: 1.., .. }))) => {}
+                        // Nothing to flush that would make room, and not because somebody else has just flushed it: the
+                        // room there is lies in pieces too small for this value.
+                        Ok(Some(_)) if fruitless > 0 && matches!(value, Value::Session(_)) => return Ok(None),
+                        Ok(Some(_)) => fruitless += 1,
+                        Ok(None) => std::thread::sleep(ANOTHER_LOOK),
                         // The buffer may be too full to note what was flushed, until some reader ends.
                         Err(error) if error.kind() == ErrorKind::BufferFull => std::thread::sleep(ANOTHER_LOOK),
                         Err(error) => return Err(error),
@@ -179,29 +193,48 @@ impl<S: Batch + Sweep> Buffered<S> {
         flushed?.ok_or_else(too_slow)
     }
 
-    /// Writes past the buffer what is too large for it.
-    fn write_around(&self, id: SessionId<'_>, record: &Record<'_>, lease: Lease) -> Result<Committed> {
-        let written = self.flusher.run(self.limit, |locks| {
+    /// Writes past the buffer what is too large for it. `touched`: only the expiry of this version moves, and no other
+    /// version is undone.
+    fn write_around(&self, id: SessionId<'_>, record: &Record<'_>, lease: Lease, touched: Option<Version>) -> Result<Committed> {
+        let written = self.flusher.run(self.limit.max(LEAST_WAIT), |locks| {
             // With everything flushed there are clean entries to make room for the removal below.
             match self.flush_all(locks) {
                 Err(error) if error.kind() != ErrorKind::BufferFull => return Err(error),
                 _ => {}
             }
-            if lease.existed && self.buffer.read(id)? == Lookup::Tombstone {
+            let there = self.buffer.read(id)?;
+            if (lease.existed || touched.is_some()) && there == Lookup::Tombstone {
                 return Ok(Committed::Ended);
+            }
+            if let Some(version) = touched {
+                let now = match &there {
+                    Lookup::Session(record) => Some(record.version),
+                    _ => match self.store.begin(id, Access::ReadOnly, None)?.found {
+                        Found::Record(record) => Some(record.version),
+                        _ => None,
+                    },
+                };
+                match now {
+                    None => return Ok(Committed::Gone),
+                    // Somebody wrote it meanwhile, and with that prolonged it.
+                    Some(now) if now != version => return Ok(Committed::Done),
+                    Some(_) => {}
+                }
             }
             // It may have existed in the buffer alone, so the store is not asked whether it still does.
             let lease = Lease { existed: false, ..lease };
             // The older state goes to the store and out of the buffer before the new one is written: whoever is killed
             // in between leaves the older one, in one place.
             if self.buffer.is_unflushed(id)? {
-                if let Lookup::Session(older) = self.buffer.read(id)? {
-                    self.store.commit(id, Change::Write(&older), Lease::default())?;
-                }
+                match &there {
+                    Lookup::Session(older) => self.store.commit(id, Change::Write(older), Lease::default())?,
+                    _ => self.store.commit(id, Change::Destroy, Lease::default())?,
+                };
             }
             let begun = Instant::now();
             while self.buffer.remove(id)? != Put::Done {
-                if begun.elapsed() >= self.limit {
+                // Nobody flushes meanwhile.
+                if begun.elapsed() >= LONGEST_REMOVAL {
                     return Err(too_slow());
                 }
                 std::thread::sleep(ANOTHER_LOOK);
@@ -226,7 +259,7 @@ impl<S: Batch + Sweep> Buffered<S> {
             there.is_none_or(|there| !there.is_tombstone() && there.version() == record.version)
         };
         if self.put(id, Value::Session(&record), &allowed)?.is_none() {
-            return self.write_around(id, &record, lease);
+            return self.write_around(id, &record, lease, Some(record.version));
         }
         Ok(Committed::Done)
     }
@@ -285,7 +318,7 @@ impl<S: Batch + Sweep> Store for Buffered<S> {
                     None => true,
                 };
                 Ok(match self.put(id, Value::Session(record), &allowed)? {
-                    None => self.write_around(id, record, lease)?,
+                    None => self.write_around(id, record, lease, None)?,
                     Some(true) => Committed::Done,
                     Some(false) if lease.fresh => Committed::Collision,
                     Some(false) => Committed::Ended,
