@@ -26,10 +26,6 @@ fn status() -> Result<Status> {
     })
 }
 
-fn url(report: &host::Report) -> String {
-    format!("embedded://{}", report.directory.display())
-}
-
 /// Adds the functions of this file to the module.
 pub fn add_functions(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
     module.function(wrap_function!(rustdb_status))
@@ -62,10 +58,12 @@ fn rows() -> Vec<(String, String)> {
         }
     };
     let count = |counter| shared.get(counter);
-    row("Store", url(&report));
-    row("Store file", format!("{} bytes in use", report.store_bytes));
+    row("Store", report.store.clone());
+    if let Some(bytes) = report.store_bytes {
+        row("Store file", format!("{bytes} bytes in use"));
+    }
     match &report.buffer {
-        None => row("Buffer", "switched off".into()),
+        None => row("Buffer", "none".into()),
         Some(buffer) => {
             row("Buffer", buffer.path.clone());
             if let Some(why) = &buffer.why_on_disk {
@@ -81,6 +79,7 @@ fn rows() -> Vec<(String, String)> {
     row("Damaged values dropped", count(Counter::DamagedValues).to_string());
     row("Lock waits", format!("{}, {} µs in all", count(Counter::LockWaits), count(Counter::LockWaitMicroseconds)));
     row("Lock timeouts", count(Counter::LockTimeouts).to_string());
+    row("Locks lost", count(Counter::LeasesLost).to_string());
     row("Flushes", format!("{}, {} sessions", count(Counter::FlushRuns), count(Counter::FlushedSessions)));
     row("Flush errors", count(Counter::FlushErrors).to_string());
     row("Garbage collections", format!("{}, {} sessions", count(Counter::GcRuns), count(Counter::GcCollected)));
@@ -109,9 +108,9 @@ pub fn rustdb_status() -> PhpResult<ZBox<ZendHashTable>> {
     };
     let mut status = ZendHashTable::new();
     status.insert("version", env!("CARGO_PKG_VERSION"))?;
-    status.insert("store", url(&report))?;
+    status.insert("store", report.store.clone())?;
     status.insert("store_path", report.directory.display().to_string())?;
-    status.insert("store_bytes", report.store_bytes as i64)?;
+    status.insert("store_bytes", report.store_bytes.map(|bytes| bytes as i64))?;
     let used = report.buffer.unwrap_or_default();
     let buffer = table(Some(("path", used.path)), &[
         ("size", used.size as i64),
@@ -130,6 +129,7 @@ pub fn rustdb_status() -> PhpResult<ZBox<ZendHashTable>> {
             ("waits", count(Counter::LockWaits)),
             ("wait_us", count(Counter::LockWaitMicroseconds)),
             ("timeouts", count(Counter::LockTimeouts)),
+            ("lost", count(Counter::LeasesLost)),
         ])?,
     )?;
     status.insert(

@@ -112,7 +112,8 @@ impl Thread {
             }
         }
         let values = ini::values();
-        let relevant = values.first().is_none_or(|store| store.trim().is_empty());
+        // It names the default directory, which an embedded store with a directory of its own does without.
+        let relevant = values.first().is_none_or(|store| !store.trim().starts_with("embedded://"));
         let text = if relevant { String::from_utf8_lossy(save_path).into_owned() } else { String::new() };
         let raw = Raw { values, save_path: text };
         let sessions = match self.opened.get(&raw) {

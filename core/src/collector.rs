@@ -23,7 +23,7 @@ pub struct Collection<'a> {
 /// Removes expired sessions that `may_collect` lets go, given the locks, the id and the time. Returns how many;
 /// `None` when somebody else is writing and does not let the first slice begin in time.
 pub fn collect(
-    store: &impl Sweep,
+    store: &(impl Sweep + ?Sized),
     flusher: &Flusher,
     shared: &Shared,
     collection: Collection<'_>,

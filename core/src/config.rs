@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::server::Server;
 
 /// Every setting as php.ini has it, without the prefix `rustdb.`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,10 +39,17 @@ pub enum StoreUrl {
     },
     /// Embedded, in this directory.
     Embedded(PathBuf),
+    /// On a server.
+    Server {
+        /// The server.
+        server: Server,
+        /// What PHP was told: it names the default directory, where locks and counters of this machine are.
+        save_path: String,
+    },
 }
 
 /// Whether requests of one session wait for each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LockMode {
     /// They do.
     Exclusive,
@@ -105,8 +113,10 @@ impl Settings {
             let place = ENTRIES.iter().position(|(entry, _)| *entry == name);
             place.and_then(|place| raw.values.get(place)).map_or("", |value| value.trim())
         };
+        let store = store(value("store"), &raw.save_path)?;
+        let on_server = matches!(store, StoreUrl::Server { .. });
         Ok(Settings {
-            store: store(value("store"), &raw.save_path)?,
+            store,
             lock: match value("lock") {
                 "exclusive" => LockMode::Exclusive,
                 // php.ini reads an unquoted `none` as an empty string.
@@ -120,8 +130,12 @@ impl Settings {
                 _ => return Err(wrong("buffer_size", value("buffer_size"), "0 (no buffer) or 1M to 64G")),
             },
             write: match value("write") {
-                "auto" | "behind" => WriteMode::Behind,
-                "through" => WriteMode::Through,
+                "behind" if on_server => {
+                    return Err(wrong("write", "behind", "\"auto\" or \"through\" with a store on a server, which other machines read too"));
+                }
+                "auto" if !on_server => WriteMode::Behind,
+                "behind" => WriteMode::Behind,
+                "auto" | "through" => WriteMode::Through,
                 other => return Err(wrong("write", other, "\"auto\", \"through\" or \"behind\"")),
             },
             flush_interval: seconds("flush_interval", value("flush_interval"), 0.01, 3600.0)?,
@@ -148,6 +162,9 @@ fn store(url: &str, save_path: &str) -> Result<StoreUrl> {
             false => Ok(StoreUrl::Default { save_path: save_path.to_owned() }),
         };
     }
+    if let Some(server) = Server::parse(url) {
+        return Ok(StoreUrl::Server { server: server?, save_path: save_path.to_owned() });
+    }
     embedded(url).map_err(|_| not_a_store("rustdb.store", &redacted(url)))
 }
 
@@ -155,8 +172,9 @@ fn not_a_store(entry: &str, url: &str) -> Error {
     Error::new(
         ErrorKind::Config,
         format!(
-            "{entry} = \"{url}\" is not a store; it takes \"\" (an embedded store in the default directory) or \
-             \"embedded:///DIRECTORY\" with an absolute path; % starts two hexadecimal digits"
+            "{entry} = \"{url}\" is not a store; it takes \"\" (an embedded store in the default directory), \
+             \"embedded:///DIRECTORY\" with an absolute path, \"mysql://USER:PASSWORD@HOST/DATABASE\", \
+             \"redis://HOST\", \"rediss://HOST\" (TLS) or \"redis+unix:///SOCKET\"; % starts two hexadecimal digits"
         ),
     )
 }

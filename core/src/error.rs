@@ -41,6 +41,12 @@ pub enum ErrorKind {
     Io,
     /// A newly made session id exists already.
     Collision,
+    /// The server of the store cannot be reached, or did not answer in time.
+    Unreachable,
+    /// The server of the store refused: rights, a table, a version, no memory.
+    Refused,
+    /// The lock of the session was lost to somebody else while the request ran.
+    LeaseLost,
     /// A mistake in rustdb itself.
     Internal,
 }

@@ -2,35 +2,43 @@
 //! once for each directory, however many sites of the process use it.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use twox_hash::XxHash3_64;
 
 use crate::background::{self, Alarm, Chore};
 use crate::backend::embedded::Embedded;
+use crate::backend::mysql::Mysql;
+use crate::backend::redis::Redis;
 use crate::buffer::{self, Buffer, epoch::Epochs, place::Place};
 use crate::buffered::{Buffered, Parts};
-use crate::collector::Collection;
-use crate::config::{Settings, StoreUrl};
+use crate::collector::{self, Collection};
+use crate::config::{LockMode, Settings, StoreUrl};
 use crate::directory;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lock::HostLocks;
 use crate::lock::flusher::Flusher;
+use crate::lock::{HostLocks, LockName};
 use crate::notices::Notices;
 use crate::owner::Owner;
 use crate::process;
 use crate::record::SessionId;
+use crate::server::{Product, Server};
 use crate::shared::Shared;
-use crate::store::Store;
+use crate::store::{Backend, Store};
 use crate::unbuffered::Unbuffered;
 
 /// Sessions collected in one transaction by the background thread; bounds it to a few milliseconds.
 const SLICE: usize = 500;
 /// The same where somebody waits for the end: fewer, larger transactions are faster.
 const LARGE_SLICE: usize = 10_000;
+
+/// How often leases are renewed: several times in the shortest lifetime a store gives them.
+const MAINTENANCE: Duration = Duration::from_secs(1);
 
 /// An open store.
 pub struct Host {
@@ -51,17 +59,26 @@ enum Kind {
     Buffered(Buffered<Embedded>),
     /// `rustdb.buffer_size = 0`.
     Unbuffered(Unbuffered<Embedded>),
+    /// Shared by many machines, so that only the store itself knows what is current. The flusher lock lets one process
+    /// at a time collect garbage.
+    Server(Box<dyn Backend>, Flusher, String),
 }
 
-static OPEN: Mutex<(u32, Option<HashMap<PathBuf, Arc<Host>>>)> = Mutex::new((0, None));
+/// A directory, and for a store on a server a hash of everything that was said about it: who has another password does
+/// not get another's connection.
+type Key = (PathBuf, u64);
+
+static OPEN: Mutex<(u32, Option<HashMap<Key, Arc<Host>>>)> = Mutex::new((0, None));
 
 /// What phpinfo shows of a store.
 #[derive(Debug, Clone)]
 pub struct Report {
+    /// The store, as `rustdb.store` names it, without a password.
+    pub store: String,
     /// The directory.
     pub directory: PathBuf,
-    /// Bytes of the store's file in use.
-    pub store_bytes: u64,
+    /// Bytes of the store in use, if that is known.
+    pub store_bytes: Option<u64>,
     /// The buffer, if there is one.
     pub buffer: Option<buffer::Report>,
 }
@@ -69,11 +86,19 @@ pub struct Report {
 impl Host {
     /// The open store that these settings mean; opens it if this process has not done so yet.
     pub fn open(settings: &Settings) -> Result<Arc<Host>> {
-        let directory = match &settings.store {
-            StoreUrl::Default { save_path } => directory::default_store(save_path)?,
+        let (directory, variant) = match &settings.store {
+            StoreUrl::Default { save_path } => (directory::default_store(save_path)?, 0),
             StoreUrl::Embedded(path) => {
                 directory::prepare(path)?;
-                path.clone()
+                (path.clone(), 0)
+            }
+            StoreUrl::Server { server, save_path } => {
+                let name = format!("server-{:016x}", XxHash3_64::oneshot(server.identity().as_bytes()));
+                let path = directory::default_store(save_path)?.join(name);
+                directory::prepare(&path)?;
+                let mut hasher = DefaultHasher::new();
+                (server, settings.lock, settings.lock_wait).hash(&mut hasher);
+                (path, hasher.finish())
             }
         };
         let directory = directory
@@ -87,20 +112,25 @@ impl Host {
             open.0 = process::generation();
         }
         let hosts = open.1.get_or_insert_default();
-        if let Some(host) = hosts.get(&directory) {
+        let key = (directory, variant);
+        if let Some(host) = hosts.get(&key) {
             host.flush_interval.fetch_min(settings.flush_interval.as_nanos() as u64, Ordering::Relaxed);
             return Ok(Arc::clone(host));
         }
         let begun = Instant::now();
         let host = loop {
-            match Host::open_directory(&directory, settings) {
+            let opened = match &settings.store {
+                StoreUrl::Server { server, .. } => Host::open_server(&key.0, server, settings),
+                _ => Host::open_directory(&key.0, settings),
+            };
+            match opened {
                 Err(error) if error.kind() == ErrorKind::Draining && begun.elapsed() < buffer::LONGEST_DRAIN => {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 opened => break Arc::new(opened?),
             }
         };
-        hosts.insert(directory, Arc::clone(&host));
+        hosts.insert(key, Arc::clone(&host));
         // A process that was killed may have left something to flush.
         host.wake(false);
         Ok(host)
@@ -167,6 +197,27 @@ impl Host {
         })
     }
 
+    fn open_server(directory: &Path, server: &Server, settings: &Settings) -> Result<Host> {
+        let locking = settings.lock == LockMode::Exclusive;
+        let store: Box<dyn Backend> = match server.product {
+            Product::Mysql => Box::new(Mysql::open(server, locking, settings.lock_wait)?),
+            Product::Redis => Box::new(Redis::open(server, locking, settings.lock_wait)?),
+        };
+        let (owner, shared) = Owner::join(directory, false, |_| Shared::open(directory).map(Arc::new))?;
+        let flusher = Flusher::new(HostLocks::open(directory, Arc::clone(&shared))?);
+        Ok(Host {
+            directory: directory.to_owned(),
+            shared,
+            notices: Notices::default(),
+            kind: Kind::Server(store, flusher, server.to_string()),
+            flush_interval: AtomicU64::new(MAINTENANCE.as_nanos() as u64),
+            limit: settings.lock_wait,
+            alarm: Alarm::default(),
+            gc_wanted: AtomicBool::new(false),
+            _owner: Arc::new(owner),
+        })
+    }
+
     /// The store's directory.
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -184,9 +235,10 @@ impl Host {
 
     /// Takes the troubles that are to be written to the log.
     pub fn take_notices(&self) -> Vec<Error> {
-        let store = match &self.kind {
+        let store: &dyn Backend = match &self.kind {
             Kind::Buffered(store) => store.behind(),
             Kind::Unbuffered(store) => store.behind(),
+            Kind::Server(store, ..) => &**store,
         };
         let mut taken = self.notices.take();
         taken.extend(store.notices().take());
@@ -205,6 +257,7 @@ impl Host {
         match &self.kind {
             Kind::Buffered(store) => store,
             Kind::Unbuffered(store) => store,
+            Kind::Server(store, ..) => store,
         }
     }
 
@@ -212,7 +265,7 @@ impl Host {
     pub fn flush_through(&self, id: SessionId<'_>, limit: Duration) -> Result<()> {
         match &self.kind {
             Kind::Buffered(store) => store.flush_through(id, limit),
-            Kind::Unbuffered(_) => Ok(()),
+            Kind::Unbuffered(_) | Kind::Server(..) => Ok(()),
         }
     }
 
@@ -236,13 +289,20 @@ impl Host {
 
     /// Tells the background thread that a session was written.
     pub fn wake_after_write(self: &Arc<Self>) {
-        self.wake(matches!(&self.kind, Kind::Buffered(store) if store.presses()));
+        if let Kind::Buffered(store) = &self.kind {
+            self.wake(store.presses());
+        }
     }
 
-    /// Makes sure that the background thread comes by if this process has changes that the store may lack: its own, or
-    /// those it has carried over from a deleted buffer.
-    pub fn wake_for_changes(self: &Arc<Self>) {
-        if matches!(&self.kind, Kind::Buffered(store) if store.buffer().has_noted_changes()) {
+    /// Whether several machines share the store, so that `begin` takes a lease of it.
+    pub fn has_leases(&self) -> bool {
+        matches!(&self.kind, Kind::Server(store, ..) if store.has_leases())
+    }
+
+    /// Makes sure that the background thread comes by if there is a lease to renew, or if this process has changes that
+    /// the store may lack: its own, or those it has carried over from a deleted buffer.
+    pub fn wake_for_changes(self: &Arc<Self>, has_lease: bool) {
+        if has_lease || matches!(&self.kind, Kind::Buffered(store) if store.buffer().has_noted_changes()) {
             self.wake(false);
         }
     }
@@ -262,6 +322,7 @@ impl Host {
                 store.collect(collection)?
             }
             Kind::Unbuffered(store) => store.collect(collection)?,
+            Kind::Server(store, flusher, _) => self.collect_from_server(&**store, flusher, collection)?,
         };
         collected.ok_or_else(|| {
             Error::new(
@@ -283,17 +344,31 @@ impl Host {
         let collected = match &self.kind {
             Kind::Buffered(store) => store.collect(collection)?,
             Kind::Unbuffered(store) => store.collect(collection)?,
+            Kind::Server(store, flusher, _) => self.collect_from_server(&**store, flusher, collection)?,
         };
         Ok(collected.is_none())
     }
 
+    fn collect_from_server(
+        &self,
+        store: &dyn Backend,
+        flusher: &Flusher,
+        collection: Collection<'_>,
+    ) -> Result<Option<u64>> {
+        collector::collect(store, flusher, &self.shared, collection, &|locks, id, _| {
+            locks.is_free(LockName::session(id))
+        })
+    }
+
     /// What phpinfo shows.
     pub fn report(&self) -> Result<Report> {
-        let (store, buffer) = match &self.kind {
-            Kind::Buffered(store) => (store.behind(), Some(store.buffer().report()?)),
-            Kind::Unbuffered(store) => (store.behind(), None),
+        let embedded = || format!("embedded://{}", self.directory.display());
+        let (store, store_bytes, buffer) = match &self.kind {
+            Kind::Buffered(store) => (embedded(), store.behind().bytes(), Some(store.buffer().report()?)),
+            Kind::Unbuffered(store) => (embedded(), store.behind().bytes(), None),
+            Kind::Server(store, _, name) => (name.clone(), store.bytes(), None),
         };
-        Ok(Report { directory: self.directory.clone(), store_bytes: store.extent().1, buffer })
+        Ok(Report { store, directory: self.directory.clone(), store_bytes, buffer })
     }
 }
 
@@ -303,7 +378,7 @@ impl Chore for Host {
         match &self.kind {
             Kind::Buffered(store) => {
                 store.buffer().clear_dead_readers();
-                store.behind().clear_dead_readers();
+                store.behind().maintain();
                 // Left: what somebody else is flushing just now, what was written since, and the tombstones of
                 // sessions in use.
                 let flushed = store.flush(Duration::ZERO);
@@ -315,7 +390,8 @@ impl Chore for Host {
                     }
                 }
             }
-            Kind::Unbuffered(store) => store.behind().clear_dead_readers(),
+            Kind::Unbuffered(store) => left |= store.behind().maintain(),
+            Kind::Server(store, ..) => left |= store.maintain(),
         }
         if !last && self.gc_wanted.swap(false, Ordering::AcqRel) {
             match self.collect_in_background() {

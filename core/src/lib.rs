@@ -11,7 +11,7 @@
 //!   one. [`collector`]: how either collects garbage.
 //! - [`backend`]: the stores, one folder each; [`backend::embedded`] needs no server.
 //! - [`record`] and [`entry`]: what a session is, and how it is laid out as one value.
-//! - [`config`]: the settings, as types. [`error`], [`notices`]: what can go wrong and who hears of it.
+//! - [`config`]: the settings, as types; [`server`]: where a store on a server is. [`error`], [`notices`]: what can go wrong and who hears of it.
 //! - [`directory`], [`owner`], [`shared`], [`process`], [`lmdb`]: the ground: safe directories, who is using them,
 //!   counters in shared memory, forks, and LMDB.
 //!
@@ -33,6 +33,7 @@ pub mod notices;
 pub mod owner;
 pub mod process;
 pub mod record;
+pub mod server;
 pub mod sessions;
 pub mod shared;
 pub mod store;

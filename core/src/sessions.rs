@@ -42,6 +42,8 @@ pub struct Held {
     payload: Option<Vec<u8>>,
     /// Whether `commit` was called.
     committed: bool,
+    /// Whether a commit has let go of the lease.
+    spent: bool,
     generation: u32,
     /// For the operator.
     pub report: Report,
@@ -144,7 +146,7 @@ impl Sessions {
         let begun = Instant::now();
         let found = self.host.store().begin(id, access, None)?;
         let read = begun.elapsed();
-        self.host.wake_for_changes();
+        self.host.wake_for_changes(found.lease.token != 0);
         if found.found == Found::Missing && access == Access::ExclusiveIfExists {
             return Ok(None);
         }
@@ -165,6 +167,7 @@ impl Sessions {
             known,
             payload: Some(payload),
             committed: false,
+            spent: false,
             generation: process::generation(),
             report: Report { source, lock_wait, read, written: Written::None, write: Duration::ZERO },
         }))
@@ -199,6 +202,10 @@ impl Sessions {
             return Ok(());
         }
         let begun = Instant::now();
+        if held.spent && self.host.has_leases() {
+            // A second change in one request: the lease went with the first one.
+            self.begin_anew(held)?;
+        }
         let lifetime = self.settings.lifetime.unwrap_or_else(|| lifetime_of(lifetime));
         let now = now();
         // The expiry carries a margin, so that moving it can wait that long and nobody is logged out early.
@@ -243,7 +250,9 @@ impl Sessions {
         if held.generation == process::generation() {
             // Only who has the session alone knows that the store has nothing newer.
             let alone = held.access != Access::ReadOnly && self.settings.lock == LockMode::Exclusive;
-            if !held.committed && held.lease.unbuffered && alone {
+            let is_new_to_buffer = !held.committed && held.lease.unbuffered && alone;
+            let has_lease = !held.spent && held.lease.token != 0;
+            if is_new_to_buffer || has_lease {
                 if let Ok(id) = SessionId::parse(&held.id) {
                     if let Err(error) = self.host.store().commit(id, Change::None, held.lease) {
                         self.host.notices().note(error);
@@ -306,8 +315,29 @@ impl Sessions {
         }
     }
 
-    fn apply(&self, held: &Held, change: Change<'_>) -> Result<Committed> {
+    /// Takes the lease of a session once more.
+    fn begin_anew(&self, held: &mut Held) -> Result<()> {
+        let begun = self.host.store().begin(SessionId::parse(&held.id)?, Access::Exclusive, None)?;
+        held.known = match begun.found {
+            Found::Record(record) => Some((record.version, record.expires)),
+            Found::Missing | Found::Current(_) => None,
+        };
+        held.lease = begun.lease;
+        held.spent = false;
+        Ok(())
+    }
+
+    fn apply(&self, held: &mut Held, change: Change<'_>) -> Result<Committed> {
         let applied = self.host.store().commit(SessionId::parse(&held.id)?, change, held.lease);
+        held.spent = matches!(&applied, Ok(committed) if *committed != Committed::Gone);
+        if matches!(applied, Ok(Committed::LeaseLost)) {
+            self.host.shared().add(Counter::LeasesLost, 1);
+            return Err(Error::new(
+                ErrorKind::LeaseLost,
+                "the lock of the session was lost to another request while this one ran (its connection to the store was \
+                 cut, or the store was out of reach for seconds), so nothing was written",
+            ));
+        }
         // Also after a failure: the buffer may have it.
         self.host.wake_after_write();
         applied

@@ -56,6 +56,8 @@ pub enum Counter {
     GcRuns,
     /// Expired sessions collected.
     GcCollected,
+    /// Sessions not written because their lock was lost to another machine.
+    LeasesLost,
 }
 
 /// The mapping.

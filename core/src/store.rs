@@ -6,6 +6,7 @@
 //! front of another store is a store too: [`crate::buffered::Buffered`].
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::notices::Notices;
 use crate::record::{Expiry, Record, SessionId, Version};
 
 /// How a session is going to be used.
@@ -91,6 +92,7 @@ pub trait Store: Send + Sync {
     fn begin(&self, id: SessionId<'_>, access: Access, known: Option<Version>) -> Result<Begun>;
 
     /// Applies the change and lets go of the lease: one round trip, atomically, and only while the lease is ours.
+    /// A lease with the token 0 was not taken from a shared store: none is checked, and none is let go.
     fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed>;
 }
 
@@ -99,6 +101,29 @@ pub trait Batch: Store {
     /// Applies all of `changes`, each an id and its encoded entry ([`crate::entry`]), or none of them. They are
     /// durable when this returns.
     fn apply(&self, changes: &mut dyn Iterator<Item = (SessionId<'_>, &[u8])>) -> Result<()>;
+}
+
+/// A store as a host keeps it open.
+pub trait Backend: Batch + Sweep {
+    /// Whether several machines share it, so that `begin` takes leases, which end with `commit`.
+    fn has_leases(&self) -> bool;
+    /// What has to be done every second or so by the background thread: leases renewed, dead readers cleared.
+    /// Returns whether leases are held, so that it has to be called again.
+    fn maintain(&self) -> bool;
+    /// Troubles that are told to nobody else.
+    fn notices(&self) -> &Notices;
+    /// Bytes that the store takes, if that can be told for nothing.
+    fn bytes(&self) -> Option<u64>;
+}
+
+impl Store for Box<dyn Backend> {
+    fn begin(&self, id: SessionId<'_>, access: Access, known: Option<Version>) -> Result<Begun> {
+        (**self).begin(id, access, known)
+    }
+
+    fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
+        (**self).commit(id, change, lease)
+    }
 }
 
 /// How far a sweep came.

@@ -1,7 +1,12 @@
 //! What every store promises, written once and run against each store and composition.
 
+#[macro_use]
+mod contract_support;
+
 use std::sync::Arc;
 use std::time::Duration;
+
+use contract_support::{id, in_an_hour, lease, read, write};
 
 use rustdb_core::backend::embedded::Embedded;
 use rustdb_core::buffer::{Buffer, epoch::Epochs, place::Place};
@@ -99,74 +104,11 @@ fn buffered(size: u64) -> Fixture<Buffered<Embedded>> {
     buffered_as(size, |store| store)
 }
 
-fn id(text: &str) -> SessionId<'_> {
-    SessionId::parse(text.as_bytes()).unwrap()
-}
-
-fn in_an_hour() -> Expiry {
-    Expiry::after(now(), 3600)
-}
-
-fn write(store: &impl Store, name: &str, payload: &[u8], expires: Expiry) {
-    let begun = store.begin(id(name), Access::Exclusive, None).unwrap();
-    let record = Record::new(payload.to_vec(), expires);
-    let committed = store.commit(id(name), Change::Write(&record), begun.lease).unwrap();
-    assert_eq!(committed, Committed::Done);
-}
-
-fn read(store: &impl Store, name: &str) -> Option<Vec<u8>> {
-    match store.begin(id(name), Access::Exclusive, None).unwrap().found {
-        Found::Record(record) => Some(record.payload.into_owned()),
-        Found::Missing => None,
-        Found::Current(_) => panic!("nothing is known, so nothing can be current"),
-    }
-}
-
-fn lease(store: &impl Store, name: &str) -> Lease {
-    store.begin(id(name), Access::Exclusive, None).unwrap().lease
-}
-
-macro_rules! contract {
+/// A store without leases answers so; to others it may cost more than it saves.
+macro_rules! knows {
     ($name:ident, $make:expr) => {
         mod $name {
             use super::*;
-
-            #[test]
-            fn a_session_that_was_never_written_is_missing() {
-                let at = $make;
-                assert_eq!(read(&at.store, "nobody"), None);
-            }
-
-            #[test]
-            fn a_written_session_is_read_back_to_the_byte() {
-                let at = $make;
-                let payload: Vec<u8> = (0..=255).cycle().take(70_000).collect();
-                write(&at.store, "a", &payload, in_an_hour());
-                write(&at.store, "b", b"", in_an_hour());
-                assert_eq!(read(&at.store, "a"), Some(payload));
-                assert_eq!(read(&at.store, "b"), Some(Vec::new()));
-            }
-
-            #[test]
-            fn ids_that_differ_in_case_or_length_are_different_sessions() {
-                let at = $make;
-                let long = "x".repeat(256);
-                for name in ["abc", "ABC", "ab", "abcd", "a-b", "a,b", &long, &long[..255]] {
-                    write(&at.store, name, name.as_bytes(), in_an_hour());
-                }
-                for name in ["abc", "ABC", "ab", "abcd", "a-b", "a,b", &long, &long[..255]] {
-                    assert_eq!(read(&at.store, name).as_deref(), Some(name.as_bytes()));
-                }
-            }
-
-            #[test]
-            fn an_expired_session_is_missing_before_anybody_collects_it() {
-                let at = $make;
-                write(&at.store, "old", b"data", Expiry(now() - 1));
-                assert_eq!(read(&at.store, "old"), None);
-                write(&at.store, "old", b"new", in_an_hour());
-                assert_eq!(read(&at.store, "old").as_deref(), Some(b"new".as_slice()));
-            }
 
             #[test]
             fn what_the_caller_knows_is_not_sent_again() {
@@ -180,91 +122,6 @@ macro_rules! contract {
                 let begun = at.store.begin(id("a"), Access::Exclusive, Some(other)).unwrap();
                 assert!(matches!(begun.found, Found::Record(_)));
             }
-
-            #[test]
-            fn touching_moves_the_expiry_and_keeps_the_payload() {
-                let at = $make;
-                write(&at.store, "a", b"data", Expiry(now() + 10));
-                let later = in_an_hour();
-                let lease = lease(&at.store, "a");
-                assert_eq!(at.store.commit(id("a"), Change::Touch(later), lease).unwrap(), Committed::Done);
-                match at.store.begin(id("a"), Access::ReadOnly, None).unwrap().found {
-                    Found::Record(record) => {
-                        assert_eq!(record.payload.as_ref(), b"data");
-                        assert_eq!(record.expires, later);
-                    }
-                    other => panic!("{other:?}"),
-                }
-            }
-
-            #[test]
-            fn touching_what_is_not_there_says_so() {
-                let at = $make;
-                let committed = at.store.commit(id("a"), Change::Touch(in_an_hour()), Lease::default()).unwrap();
-                assert_eq!(committed, Committed::Gone);
-                assert_eq!(read(&at.store, "a"), None);
-            }
-
-            #[test]
-            fn a_destroyed_session_is_missing_and_can_be_begun_anew() {
-                let at = $make;
-                write(&at.store, "a", b"data", in_an_hour());
-                let held = lease(&at.store, "a");
-                assert_eq!(at.store.commit(id("a"), Change::Destroy, held).unwrap(), Committed::Done);
-                assert_eq!(read(&at.store, "a"), None);
-                write(&at.store, "a", b"fresh", in_an_hour());
-                assert_eq!(read(&at.store, "a").as_deref(), Some(b"fresh".as_slice()));
-            }
-
-            #[test]
-            fn destroying_a_missing_session_succeeds() {
-                let at = $make;
-                let committed = at.store.commit(id("a"), Change::Destroy, Lease::default()).unwrap();
-                assert_eq!(committed, Committed::Done);
-            }
-
-            #[test]
-            fn a_fresh_id_that_exists_is_a_collision_and_keeps_the_session() {
-                let at = $make;
-                write(&at.store, "a", b"data", in_an_hour());
-                let begun = at.store.begin(id("a"), Access::Fresh, None).unwrap();
-                let record = Record::new(b"intruder".as_slice(), in_an_hour());
-                let committed = at.store.commit(id("a"), Change::Write(&record), begun.lease).unwrap();
-                assert_eq!(committed, Committed::Collision);
-                assert_eq!(read(&at.store, "a").as_deref(), Some(b"data".as_slice()));
-            }
-
-            #[test]
-            fn a_fresh_id_that_is_free_is_written() {
-                let at = $make;
-                let begun = at.store.begin(id("a"), Access::Fresh, None).unwrap();
-                let record = Record::new(b"data".as_slice(), in_an_hour());
-                assert_eq!(at.store.commit(id("a"), Change::Write(&record), begun.lease).unwrap(), Committed::Done);
-                assert_eq!(read(&at.store, "a").as_deref(), Some(b"data".as_slice()));
-            }
-
-            #[test]
-            fn a_payload_larger_than_any_buffer_is_kept() {
-                let at = $make;
-                let payload = vec![7; 3 << 20];
-                write(&at.store, "large", &payload, in_an_hour());
-                assert_eq!(read(&at.store, "large"), Some(payload));
-                write(&at.store, "large", b"small", in_an_hour());
-                assert_eq!(read(&at.store, "large").as_deref(), Some(b"small".as_slice()));
-            }
-
-            #[test]
-            fn more_sessions_than_a_buffer_holds_are_all_kept() {
-                let at = $make;
-                let count = 3000;
-                for number in 0..count {
-                    write(&at.store, &format!("s{number}"), format!("{number}-").repeat(200).as_bytes(), in_an_hour());
-                }
-                for number in 0..count {
-                    let payload = format!("{number}-").repeat(200).into_bytes();
-                    assert_eq!(read(&at.store, &format!("s{number}")), Some(payload), "session {number}");
-                }
-            }
         }
     };
 }
@@ -275,6 +132,12 @@ contract!(embedded_unbuffered, unbuffered());
 contract!(buffered_behind, buffered(64 << 20));
 contract!(buffered_through, through());
 contract!(buffered_by_very_little, buffered(1 << 20));
+
+knows!(embedded_alone_knows, embedded());
+knows!(embedded_unbuffered_knows, unbuffered());
+knows!(buffered_behind_knows, buffered(64 << 20));
+knows!(buffered_through_knows, through());
+knows!(buffered_by_very_little_knows, buffered(1 << 20));
 
 const COLLECTION: Collection<'static> = Collection { slice: 100, limit: Duration::from_secs(5), pause: &|| true };
 

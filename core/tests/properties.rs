@@ -1,8 +1,9 @@
 //! Properties that hold for every input: entries, ids, expiries and settings.
 
 use proptest::prelude::*;
-use rustdb_core::config::{ENTRIES, Raw, Settings, StoreUrl, redacted};
+use rustdb_core::config::{ENTRIES, Raw, Settings, StoreUrl, WriteMode, redacted};
 use rustdb_core::entry::{self, Entry, HEADER};
+use rustdb_core::server::{Address, Server};
 use rustdb_core::record::{DEFAULT_LIFETIME, Expiry, MAX_LIFETIME, Record, SessionId, lifetime_of};
 
 fn raw(name: &str, value: &str) -> Raw {
@@ -118,10 +119,27 @@ proptest! {
 
     #[test]
     fn a_password_is_in_no_message(user in "[a-z]{1,8}", password in "[A-Z]{8,16}") {
-        let url = format!("mysql://{user}:{password}@host/db");
-        let message = Settings::parse(&raw("store", &url)).unwrap_err().to_string();
-        prop_assert!(!message.contains(&password), "{}", message);
-        prop_assert!(!redacted(&url).contains(&password));
+        for scheme in ["postgres", "mysql", "redis"] {
+            for rest in ["@host/db", "@host:port/db", "@host/db?timeout=soon", "@host/db?timeout=1&timeout=1", "@/db", "@host/db#x", "@%ff/db"] {
+                let url = format!("{scheme}://{user}:{password}{rest}");
+                let said = match Settings::parse(&raw("store", &url)) {
+                    Err(error) => format!("{error} {error:?}"),
+                    Ok(settings) => format!("{settings:?} {}", server_of(settings.clone())),
+                };
+                prop_assert!(!said.contains(&password), "{}", said);
+                prop_assert!(!redacted(&url).contains(&password));
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_is_read_as_it_was_written(user in "\\PC{1,8}", password in "\\PC{1,16}", database in "[a-z_]{1,8}", port in 1..=u16::MAX) {
+        let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let url = format!("mysql://{}:{}@[::1]:{port}/{database}?table=t%26t&timeout=0.5", encode(&user), encode(&password));
+        let server = server_of(Settings::parse(&raw("store", &url)).unwrap());
+        prop_assert_eq!((&server.user, &server.password, &server.database), (&user, &password, &database));
+        prop_assert_eq!(server.address, Address::Tcp { host: "::1".into(), port });
+        prop_assert_eq!((server.options["table"].as_str(), server.timeout.as_millis()), ("t&t", 500));
     }
 
     #[test]
@@ -132,6 +150,35 @@ proptest! {
         }
         prop_assert!(matches!(plain, StoreUrl::Embedded(_)));
     }
+}
+
+fn server_of(settings: Settings) -> Server {
+    match settings.store {
+        StoreUrl::Server { server, .. } => server,
+        other => panic!("{other:?} is no server"),
+    }
+}
+
+#[test]
+fn a_password_comes_from_a_file_or_from_the_environment() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("password");
+    std::fs::write(&file, "open sesame\n").unwrap();
+    let url = format!("redis://host?password_file={}", file.display());
+    assert_eq!(server_of(Settings::parse(&raw("store", &url)).unwrap()).password, "open sesame");
+    let missing = Settings::parse(&raw("store", "redis://host?password_file=/nonexistent/password")).unwrap_err();
+    assert!(missing.to_string().contains("/nonexistent/password"), "{missing}");
+    let unset = Settings::parse(&raw("store", "redis://host?password_env=RUSTDB_NO_SUCH_VARIABLE")).unwrap_err();
+    assert!(unset.to_string().contains("RUSTDB_NO_SUCH_VARIABLE"), "{unset}");
+}
+
+#[test]
+fn a_store_on_a_server_is_not_written_behind() {
+    let mut settings = raw("store", "redis://host");
+    let place = ENTRIES.iter().position(|(name, _)| *name == "write").unwrap();
+    assert_eq!(Settings::parse(&settings).unwrap().write, WriteMode::Through);
+    settings.values[place] = "behind".into();
+    assert!(Settings::parse(&settings).unwrap_err().to_string().contains("rustdb.write"));
 }
 
 #[test]

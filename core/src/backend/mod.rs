@@ -1,3 +1,6 @@
 //! The stores: one folder each.
 
 pub mod embedded;
+pub mod mysql;
+mod pool;
+pub mod redis;

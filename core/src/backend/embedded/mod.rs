@@ -27,7 +27,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lmdb::{Code, Env, Read, Reader, Write};
 use crate::notices::Notices;
 use crate::record::{Expiry, Record, SessionId, Version, now};
-use crate::store::{Access, Batch, Begun, Change, Committed, Found, Lease, Store, Sweep, Swept};
+use crate::store::{Access, Backend, Batch, Begun, Change, Committed, Found, Lease, Store, Sweep, Swept};
 
 /// The embedded store in one directory.
 #[derive(Debug)]
@@ -120,11 +120,6 @@ impl Embedded {
         txn.map_err(|code| self.failed("read", code))
     }
 
-    /// The file, and how many bytes of it are in use.
-    pub fn extent(&self) -> (&Path, u64) {
-        (&self.path, self.env.extent().1)
-    }
-
     /// The session under `id`, whether it has expired or not.
     fn find(&self, id: SessionId<'_>) -> Result<Option<Record<'static>>> {
         let txn = self.read()?;
@@ -140,11 +135,6 @@ impl Embedded {
                 None
             }
         }))
-    }
-
-    /// Troubles that are told to nobody else.
-    pub fn notices(&self) -> &Notices {
-        &self.notices
     }
 
     fn failed(&self, what: &str, code: Code) -> Error {
@@ -169,11 +159,6 @@ impl Embedded {
             Ok(changed)
         };
         run().map_err(|code| self.failed("write to", code))
-    }
-
-    /// Frees the reader slots of processes that died.
-    pub fn clear_dead_readers(&self) {
-        let _ = self.env.clear_dead_readers();
     }
 }
 
@@ -294,6 +279,25 @@ impl Batch for Embedded {
             }
             Ok(())
         })
+    }
+}
+
+impl Backend for Embedded {
+    fn has_leases(&self) -> bool {
+        false
+    }
+
+    fn maintain(&self) -> bool {
+        let _ = self.env.clear_dead_readers();
+        false
+    }
+
+    fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    fn bytes(&self) -> Option<u64> {
+        Some(self.env.extent().1)
     }
 }
 

@@ -1,0 +1,114 @@
+//! Many sessions in one transaction, in as few packets as they fit into.
+
+use super::failure::{Cause, Failure};
+use super::table::{Piece, Table};
+use super::{Mysql, TRIES};
+use crate::entry::{self, Entry};
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::{SessionId, now};
+use crate::store::Batch;
+
+/// What a packet has at most, however much the server takes, unless one session alone needs more: bigger ones save
+/// nothing any more.
+const PACKET: usize = 1 << 20;
+
+impl Batch for Mysql {
+    fn apply(&self, changes: &mut dyn Iterator<Item = (SessionId<'_>, &[u8])>) -> Result<()> {
+        let now = now();
+        let mut pieces = Vec::new();
+        for (id, entry) in changes {
+            match entry::decode(id, entry) {
+                Some(Entry::Session(record)) => pieces.push(Piece::row(id, &record, now)),
+                Some(Entry::Tombstone) => pieces.push(Piece::ended(id)),
+                None => self.notices.note(Error::new(
+                    ErrorKind::Damaged,
+                    "a session in the buffer is damaged and was not brought to the store; look for memory errors",
+                )),
+            }
+        }
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        let mut tries = 1;
+        loop {
+            let failure = match self.transact(&pieces, now) {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            // Also where only the answer was lost: everything written twice is the same as once.
+            if tries == TRIES || !matches!(failure.cause, Cause::Busy | Cause::Closed) {
+                return Err(failure.error);
+            }
+            tries += 1;
+        }
+    }
+}
+
+impl Mysql {
+    /// One try. On any failure the connection is dropped, which undoes the transaction.
+    fn transact(&self, pieces: &[Piece], now: i64) -> Result<(), Failure> {
+        let (mut connection, _) = self.any_connection()?;
+        let run = |connection: &mut super::Connection| {
+            let table = self.table(connection)?;
+            for packet in self.packets(pieces, &table, connection.room, now) {
+                connection.run(&packet)?;
+            }
+            Ok(())
+        };
+        run(&mut connection).inspect_err(|failure| self.learn(failure))?;
+        self.pool.put(connection);
+        Ok(())
+    }
+
+    /// The transaction, in packets of at most `room` bytes.
+    fn packets(&self, pieces: &[Piece], table: &Table, room: usize, now: i64) -> Vec<String> {
+        let mut packets = Vec::new();
+        let mut packet = "START TRANSACTION".to_owned();
+        let statements = self.statements(pieces, table, room, now);
+        for statement in statements.iter().map(String::as_str).chain(std::iter::once("COMMIT")) {
+            if packet.len() + 1 + statement.len() > room.min(PACKET) {
+                packets.push(std::mem::replace(&mut packet, statement.to_owned()));
+            } else {
+                packet.push(';');
+                packet.push_str(statement);
+            }
+        }
+        packets.push(packet);
+        packets
+    }
+
+    /// Neighbours of one kind share a statement: in order, so that the last word on an id stays the last.
+    fn statements(&self, pieces: &[Piece], table: &Table, room: usize, now: i64) -> Vec<String> {
+        let mut statements = Vec::new();
+        let mut rest = pieces;
+        while let Some(first) = rest.first() {
+            let (head, tail) = table.around(first, now);
+            let fits = match head.len() + first.text.len() + tail.len() {
+                alone if alone > room => Err(Failure::too_large(&self.target.server, first.bytes, room)),
+                _ => table.check(&self.target, first.bytes),
+            };
+            if let Err(failure) = fits {
+                // Passed over, because all others would wait for it forever.
+                self.notices.note(failure.error);
+                rest = &rest[1..];
+                continue;
+            }
+            let mut statement = head + &first.text;
+            let fitting = rest[1..].iter().take_while(|piece| {
+                let length = statement.len() + 1 + piece.text.len() + tail.len();
+                let fits = piece.kind == first.kind
+                    && length <= room.min(PACKET)
+                    && table.check(&self.target, piece.bytes).is_ok();
+                if fits {
+                    statement.push(',');
+                    statement.push_str(&piece.text);
+                }
+                fits
+            });
+            let taken = 1 + fitting.count();
+            rest = &rest[taken..];
+            statements.push(statement + &tail);
+        }
+        statements
+    }
+}

@@ -1,0 +1,176 @@
+//! The second half of a request: the change, if the lease is still ours, and the lease given back, in one round trip.
+
+use super::connection::Connection;
+use super::failure::{Cause, Failure};
+use super::lease::Hold;
+use super::table::Table;
+use super::{Mysql, TRIES, lease};
+use crate::error::Result;
+use crate::record::{Record, SessionId, now};
+use crate::store::{Change, Committed, Lease};
+
+impl Mysql {
+    /// Refuses a session that the server, or the column, would not take whole.
+    fn check_size(&self, change: Change<'_>, sql: &str, table: &Table, connection: &Connection) -> Result<(), Failure> {
+        let Change::Write(record) = change else { return Ok(()) };
+        let bytes = record.payload.len();
+        if sql.len() > connection.room {
+            return Err(Failure::too_large(&self.target.server, bytes, connection.room));
+        }
+        table.check(&self.target, bytes)
+    }
+
+    /// Without a lease.
+    pub(super) fn commit_shared(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
+        if matches!(change, Change::None) {
+            return Ok(Committed::Done);
+        }
+        let mut runs = 0;
+        let (committed, connection) = self.with(&mut |connection, table| {
+            runs += 1;
+            if let (Change::Write(record), true) = (change, lease.fresh) {
+                return self.insert(connection, table, id, record, runs > 1);
+            }
+            let Some(sql) = statement(table, id, change, lease.existed, None) else { return Ok(Committed::Done) };
+            self.check_size(change, &sql, table, connection)?;
+            let answers = connection.run(&sql)?;
+            Ok(outcome(change, lease.existed, answers[0].affected))
+        })?;
+        self.pool.put(connection);
+        Ok(committed)
+    }
+
+    /// Makes a session that must not exist. `again`: it may have been made a moment ago, with the answer lost.
+    fn insert(
+        &self,
+        connection: &mut Connection,
+        table: &Table,
+        id: SessionId<'_>,
+        record: &Record<'_>,
+        again: bool,
+    ) -> Result<Committed, Failure> {
+        let now = now();
+        let sql = table.insert(id, record, now);
+        self.check_size(Change::Write(record), &sql, table, connection)?;
+        match connection.run(&sql) {
+            Err(Failure { cause: Cause::Duplicate, .. }) => {
+                let answers = connection.run(&table.replace_expired(id, record, now))?;
+                let ours = answers[0].affected > 0 || (again && answers[1].is_one());
+                Ok(if ours { Committed::Done } else { Committed::Collision })
+            }
+            run => run.map(|_| Committed::Done),
+        }
+    }
+
+    /// With a lease, on the connection that holds it.
+    pub(super) fn commit_alone(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
+        let Some(mut connection) = self.leases.take(lease.token) else { return Ok(Committed::LeaseLost) };
+        let name = lease::name(&self.target, id);
+        let run = |connection: &mut Connection| {
+            let table = self.table(connection)?;
+            let hold = Hold::of(&name, lease.token);
+            // Only a touch may find that it has to be followed by another commit, which needs the lock still.
+            let keeps = matches!(change, Change::Touch(_)) && !lease.existed;
+            let release = match keeps {
+                true => format!("SELECT IF(ROW_COUNT()=0{},2,RELEASE_LOCK('{name}')) l", hold.guard),
+                false => lease::release(&name),
+            };
+            let sql = match statement(&table, id, change, lease.existed, Some(&hold)) {
+                Some(statement) => format!("{statement};{release}"),
+                None => release,
+            };
+            self.check_size(change, &sql, &table, connection)?;
+            let mut tries = 1;
+            loop {
+                match connection.run(&sql) {
+                    // The transaction was undone and the lock is ours still.
+                    Err(Failure { cause: Cause::Busy, .. }) if tries < TRIES => tries += 1,
+                    done => return done,
+                }
+            }
+        };
+        match run(&mut connection) {
+            Ok(answers) => {
+                let released = answers.last().and_then(|last| last.first(0));
+                let affected = answers[0].affected;
+                match released {
+                    Some(b"1") => self.pool.put(connection),
+                    Some(b"2") => self.leases.keep_as(lease.token, connection),
+                    // The lock was not this connection's, so nothing was written.
+                    _ => return Ok(Committed::LeaseLost),
+                }
+                Ok(outcome(change, lease.existed, affected))
+            }
+            // The lock goes with the connection.
+            Err(failure) => {
+                drop(connection);
+                self.learn(&failure);
+                match failure.cause {
+                    Cause::Closed => self.look_again(id, change, &name, lease.token),
+                    _ => Err(failure.error),
+                }
+            }
+        }
+    }
+
+    /// The connection broke before it answered: either the lease was lost before, or only the answer was. Where somebody
+    /// else has written the session since, it counts as lost.
+    fn look_again(&self, id: SessionId<'_>, change: Change<'_>, name: &str, token: u128) -> Result<Committed> {
+        if matches!(change, Change::None) {
+            return Ok(Committed::LeaseLost);
+        }
+        let look = || {
+            self.with(&mut |connection, table| {
+                // With the lock in hand, whatever the broken connection had begun is over.
+                let slice = connection.slice(self.target.server.timeout);
+                let (acquire, release) = (lease::acquire(name, slice, false), lease::release(name));
+                let answers = connection.run(&format!("{acquire};{};{release}", table.mark(id)))?;
+                connection.strict = true;
+                Ok(answers)
+            })
+        };
+        // Looking changes nothing, so it may be done as often as the connection breaks.
+        let mut looked = look();
+        for _ in 1..TRIES {
+            if looked.is_err() {
+                looked = look();
+            }
+        }
+        let (answers, connection) = looked?;
+        self.pool.put(connection);
+        let done = match change {
+            Change::None => false,
+            Change::Destroy => answers[1].rows.is_empty(),
+            Change::Touch(_) | Change::Write(_) => {
+                answers[1].first(0) == Some(Hold::of(name, token).mark.to_string().as_bytes())
+            }
+        };
+        Ok(if done { Committed::Done } else { Committed::LeaseLost })
+    }
+}
+
+/// The statement for a change of a session that is there or not; `None` if there is nothing to do.
+fn statement(
+    table: &Table,
+    id: SessionId<'_>,
+    change: Change<'_>,
+    existed: bool,
+    hold: Option<&Hold>,
+) -> Option<String> {
+    Some(match change {
+        Change::None => return None,
+        Change::Touch(expires) => table.touch(id, expires, hold),
+        Change::Write(record) if existed => table.update(id, record, hold),
+        Change::Write(record) => table.upsert(id, record, now(), hold),
+        Change::Destroy => table.delete(id, hold),
+    })
+}
+
+/// What a statement that matched `affected` rows has done.
+fn outcome(change: Change<'_>, existed: bool, affected: u64) -> Committed {
+    match change {
+        Change::Touch(_) | Change::Write(_) if affected == 0 && existed => Committed::Ended,
+        Change::Touch(_) if affected == 0 => Committed::Gone,
+        _ => Committed::Done,
+    }
+}

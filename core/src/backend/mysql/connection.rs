@@ -1,0 +1,204 @@
+//! One connection: several statements go in one packet, and all their answers come back, so an exchange is one round
+//! trip however much it does.
+//!
+//! Statements go as text (`COM_QUERY` with `CLIENT_MULTI_STATEMENTS`); prepared ones would take a round trip each. The
+//! server stops at the first that fails. It is then unclear what of the rest was meant to happen, a lock taken by an
+//! earlier one stays, and so whoever gets a [`Failure`] drops the connection, unless its cause is [`Cause::Busy`] or
+//! [`Cause::Duplicate`] and he knows what the connection holds.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mysql::consts::CapabilityFlags;
+use mysql::prelude::Queryable;
+use mysql::{Conn, DriverError, Opts, OptsBuilder, Value};
+
+use super::failure::{Cause, Failure};
+use super::target::Target;
+use crate::server::Address;
+
+/// The largest packet the protocol knows; the server's own limit is asked for at connect.
+const LARGEST_PACKET: usize = 1 << 30;
+/// Room in a packet for what stands around the statement.
+const PACKET_SLACK: usize = 64;
+/// The longest wait for a lock inside one statement. A machine that dies while it waits gets the lock at worst at the
+/// end of that wait, and loses it [`super::lease::ALIVE`] seconds later: within 10 s together.
+const LONGEST_SLICE: Duration = Duration::from_millis(1500);
+
+/// What one statement answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Rows that the statement found to change (`CLIENT_FOUND_ROWS`): for an `UPDATE` those that matched.
+    pub(super) affected: u64,
+    /// The rows of a result set.
+    pub(super) rows: Vec<Vec<Option<Vec<u8>>>>,
+}
+
+impl Answer {
+    /// A field of the first row.
+    pub(super) fn first(&self, column: usize) -> Option<&[u8]> {
+        self.rows.first()?.get(column)?.as_deref()
+    }
+
+    /// Whether the first field of the first row is 1.
+    pub(super) fn is_one(&self) -> bool {
+        self.first(0) == Some(b"1")
+    }
+}
+
+/// A connection to the server.
+pub(super) struct Connection {
+    conn: Conn,
+    target: Arc<Target>,
+    /// The longest text that [`Connection::run`] may be given.
+    pub(super) room: usize,
+    /// Whether a wait for a lock may take fractions of a second: MariaDB does, MySQL rounds them.
+    fractions: bool,
+    /// When the server last heard of this connection.
+    pub(super) used: Instant,
+    /// Whether the server ends it after a short silence; see [`super::lease`].
+    pub(super) strict: bool,
+}
+
+impl Connection {
+    /// Connects and logs in.
+    pub(super) fn open(target: &Arc<Target>) -> Result<Connection, Failure> {
+        let failed = |error| connect_failure(target, Failure::of(&target.server, error));
+        let conn = dial(target).map_err(failed)?;
+        // While it logs in, the time for connecting is the limit of each answer; now that for answers is.
+        set_timeout(&conn, target.server.timeout).map_err(|cause| failed(cause.into()))?;
+        let mut connection = Connection {
+            conn,
+            target: Arc::clone(target),
+            room: LARGEST_PACKET,
+            fractions: false,
+            used: Instant::now(),
+            strict: false,
+        };
+        // Statements that wait for other transactions end before we stop listening for their answer.
+        let wait = (target.server.timeout.as_secs() / 2).max(1);
+        let answers = connection.run(&format!(
+            "SET NAMES binary;\
+             SET SESSION autocommit=1,SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',\
+             SESSION innodb_lock_wait_timeout={wait},SESSION lock_wait_timeout={wait};\
+             SELECT @@max_allowed_packet,VERSION()"
+        ))?;
+        let text = |column| answers[2].first(column).map(String::from_utf8_lossy).unwrap_or_default();
+        connection.room = text(0).parse::<usize>().unwrap_or(LARGEST_PACKET).saturating_sub(PACKET_SLACK);
+        connection.fractions = text(1).contains("MariaDB");
+        Ok(connection)
+    }
+
+    /// Runs the statements in `sql`, separated by semicolons: one round trip. There are as many answers as statements.
+    pub(super) fn run(&mut self, sql: &str) -> Result<Vec<Answer>, Failure> {
+        self.exchange(sql).map_err(|error| Failure::of(&self.target.server, error))
+    }
+
+    fn exchange(&mut self, sql: &str) -> mysql::Result<Vec<Answer>> {
+        let mut answers = Vec::with_capacity(4);
+        let mut result = self.conn.query_iter(sql)?;
+        while let Some(set) = result.iter() {
+            let mut answer = Answer { affected: set.affected_rows(), rows: Vec::new() };
+            for row in set {
+                answer.rows.push(row?.unwrap().into_iter().map(bytes_of).collect());
+            }
+            answers.push(answer);
+        }
+        drop(result);
+        self.used = Instant::now();
+        Ok(answers)
+    }
+
+    /// How long the next statement may wait for a lock, in seconds as SQL takes them, when `left` is left in all.
+    /// Shorter than the wait for an answer. Zero: it may only look.
+    pub(super) fn slice(&self, left: Duration) -> Duration {
+        let slice = left.min(self.target.server.timeout / 2).min(LONGEST_SLICE);
+        if self.fractions { slice } else { Duration::from_secs(slice.as_secs()) }
+    }
+}
+
+fn bytes_of(value: Value) -> Option<Vec<u8>> {
+    match value {
+        Value::Bytes(bytes) => Some(bytes),
+        // In the text protocol every other value is NULL.
+        _ => None,
+    }
+}
+
+fn connect_failure(target: &Target, failure: Failure) -> Failure {
+    match failure.cause {
+        Cause::Silent => Failure::of(&target.server, DriverError::ConnectTimeout.into()),
+        _ => failure,
+    }
+}
+
+fn options(target: &Target) -> OptsBuilder {
+    let server = &target.server;
+    let attributes = [("program_name", "rustdb")].into_iter().collect();
+    OptsBuilder::new()
+        .user(Some(server.user.as_str()))
+        .pass(Some(server.password.as_str()))
+        .db_name(Some(server.database.as_str()))
+        .connect_attrs(Some::<std::collections::HashMap<&str, &str>>(attributes))
+        // An UPDATE that changes nothing has found its row nevertheless.
+        .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS)
+        // Else the crate asks the server for it, in a round trip of its own.
+        .max_allowed_packet(Some(LARGEST_PACKET))
+        // Else a connection to this machine is made twice.
+        .prefer_socket(false)
+        .stmt_cache_size(0usize)
+        .ssl_opts(target.tls.clone())
+        .tcp_keepalive_time_ms(Some(30_000))
+        .tcp_connect_timeout(Some(server.connect_timeout))
+        .read_timeout(Some(server.connect_timeout))
+        .write_timeout(Some(server.timeout))
+}
+
+fn dial(target: &Target) -> mysql::Result<Conn> {
+    let (host, port) = match &target.server.address {
+        Address::Unix(path) => return Conn::new(Opts::from(options(target).socket(path.to_str()))),
+        Address::Tcp { host, port } => (host.as_str(), *port),
+    };
+    let addresses = (host, port).to_socket_addrs().map_err(|cause| {
+        DriverError::CouldNotConnect(Some((host.to_owned(), cause.to_string(), cause.kind())))
+    })?;
+    // The crate tries the first address of a name only, and localhost is often ::1 first, where few servers listen.
+    let mut failure = DriverError::CouldNotConnect(None).into();
+    for address in addresses {
+        match Conn::new(Opts::from(at(options(target), target.tls.is_some(), host, address))) {
+            Ok(conn) => return Ok(conn),
+            Err(error @ mysql::Error::DriverError(DriverError::CouldNotConnect(_) | DriverError::ConnectTimeout)) => {
+                failure = error;
+            }
+            // Somebody answers, and says no.
+            Err(error) => return Err(error),
+        }
+    }
+    Err(failure)
+}
+
+/// `options` for one address of `host`.
+fn at(options: OptsBuilder, tls: bool, host: &str, address: SocketAddr) -> OptsBuilder {
+    let options = options.tcp_port(address.port());
+    let bracketed = |ip: IpAddr| if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
+    if !tls || host.parse::<IpAddr>().is_ok() {
+        return options.ip_or_hostname(Some(bracketed(address.ip())));
+    }
+    // The crate checks the certificate against what it is told to connect to, so it must be told the name; bound to an
+    // address of one family, it takes those of the same family, all of them.
+    let any: IpAddr = match address {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    options.ip_or_hostname(Some(host)).bind_address(Some(SocketAddr::new(any, 0)))
+}
+
+fn set_timeout(conn: &Conn, timeout: Duration) -> std::io::Result<()> {
+    // SAFETY: the descriptor is open as long as `conn`, which outlives this borrow.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(conn.as_raw_fd()) };
+    // SO_RCVTIMEO belongs to the socket, whichever descriptor it is set by, and is the same for every kind of socket.
+    UnixStream::from(descriptor.try_clone_to_owned()?).set_read_timeout(Some(timeout))
+}

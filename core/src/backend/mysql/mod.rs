@@ -1,0 +1,192 @@
+//! MySQL and MariaDB: one row a session, in a table that is rustdb's own.
+//!
+//! What a request costs is round trips, so each call is one packet of several statements ([`connection`]):
+//!
+//! ```text
+//! begin    SET @rustdb = GET_LOCK; SELECT the session
+//! commit   UPDATE, INSERT or DELETE, if @rustdb says that the lock is ours; SELECT RELEASE_LOCK
+//! ```
+//! The lock and the session are read by statements of their own: a `SELECT` that waits for a lock itself may answer
+//! with the state from before its wait. [`begin`] and [`commit`] are that path; [`lease`] tells what a lock is worth,
+//! [`table`] what the statements look like, [`failure`] what can go wrong.
+
+mod batch;
+mod begin;
+mod commit;
+mod connection;
+mod failure;
+mod lease;
+mod sweep;
+mod table;
+mod target;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+pub use table::DDL;
+
+use self::connection::Connection;
+use self::failure::{Cause, Failure};
+use self::lease::Leases;
+use self::table::Table;
+use self::target::Target;
+use super::pool::Pool;
+use crate::error::Result;
+use crate::notices::Notices;
+use crate::record::{SessionId, Version};
+use crate::server::Server;
+use crate::store::{Access, Backend, Begun, Change, Committed, Found, Lease, Store};
+
+/// How often a statement is tried that others are in the way of.
+const TRIES: usize = 3;
+
+/// A store on a MySQL or MariaDB server.
+pub struct Mysql {
+    target: Arc<Target>,
+    pool: Pool<Connection>,
+    /// The table, once somebody has looked at it.
+    table: Mutex<Option<Arc<Table>>>,
+    leases: Leases,
+    locking: bool,
+    lock_wait: Duration,
+    notices: Notices,
+}
+
+impl Mysql {
+    /// The store that `server` names. Nothing is connected to before the first use. `locking`: whether `begin` takes
+    /// leases, and waits up to `lock_wait` for one.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Config`], if its options say what cannot be.
+    pub fn open(server: &Server, locking: bool, lock_wait: Duration) -> Result<Mysql> {
+        Ok(Mysql {
+            target: Arc::new(Target::of(server)?),
+            pool: Pool::default(),
+            table: Mutex::new(None),
+            leases: Leases::default(),
+            locking,
+            lock_wait,
+            notices: Notices::default(),
+        })
+    }
+
+    /// A connection, and whether it has been idle, so that it may turn out to be closed.
+    fn any_connection(&self) -> Result<(Connection, bool), Failure> {
+        if let Some(connection) = self.pool.take() {
+            return Ok((connection, true));
+        }
+        let connected = self.pool.connect(|| Connection::open(&self.target).map_err(|failure| failure.error));
+        connected.map(|connection| (connection, false)).map_err(|error| Failure { cause: Cause::Other, error })
+    }
+
+    /// The table; looked at on first use.
+    fn table(&self, connection: &mut Connection) -> Result<Arc<Table>, Failure> {
+        if let Some(table) = &*self.table.lock() {
+            return Ok(Arc::clone(table));
+        }
+        let found = Arc::new(Table::find(connection, &self.target)?);
+        *self.table.lock() = Some(Arc::clone(&found));
+        Ok(found)
+    }
+
+    /// What a failure says about more than the connection it happened on.
+    fn learn(&self, failure: &Failure) {
+        match failure.cause {
+            // Others that were idle broke as well.
+            Cause::Closed => self.pool.clear(),
+            Cause::Silent => self.pool.note_silence(&failure.error),
+            Cause::NoTable => *self.table.lock() = None,
+            Cause::Busy | Cause::Duplicate | Cause::Other => {}
+        }
+    }
+
+    /// Lets connections that were idle for a moment stay so for as long as they like. Returns whether others follow.
+    fn relax(&self) -> bool {
+        while let Some(mut connection) =
+            self.pool.take_if(|idle| idle.strict && idle.used.elapsed() >= lease::SILENCE)
+        {
+            match connection.run(lease::RELAX) {
+                Ok(_) => {
+                    connection.strict = false;
+                    self.pool.put(connection);
+                }
+                // Nobody used it, so nobody need hear of it.
+                Err(failure) => self.learn(&failure),
+            }
+        }
+        self.pool.any(|idle| idle.strict)
+    }
+
+    /// Runs `work`, which may be run again, on a connection that holds nothing, and returns the connection with the
+    /// answer. A connection that fails is dropped, and with it whatever it came to hold.
+    fn with<T>(
+        &self,
+        work: &mut dyn FnMut(&mut Connection, &Table) -> Result<T, Failure>,
+    ) -> Result<(T, Connection)> {
+        let mut tries = 1;
+        loop {
+            let (mut connection, idle) = self.any_connection().map_err(|failure| failure.error)?;
+            let done = self.table(&mut connection).and_then(|table| work(&mut connection, &table));
+            let failure = match done {
+                Ok(done) => return Ok((done, connection)),
+                Err(failure) => failure,
+            };
+            self.learn(&failure);
+            let again = match failure.cause {
+                Cause::Closed => idle,
+                Cause::Busy | Cause::NoTable => true,
+                Cause::Silent | Cause::Duplicate | Cause::Other => false,
+            };
+            if !again || tries == TRIES {
+                return Err(failure.error);
+            }
+            tries += 1;
+        }
+    }
+}
+
+impl Store for Mysql {
+    fn begin(&self, id: SessionId<'_>, access: Access, known: Option<Version>) -> Result<Begun> {
+        match access {
+            Access::Fresh => {
+                Ok(Begun { found: Found::Missing, lease: Lease { fresh: true, ..Lease::default() } })
+            }
+            Access::Exclusive | Access::ExclusiveIfExists if self.locking => {
+                self.begin_alone(id, known, access == Access::ExclusiveIfExists)
+            }
+            _ => self.begin_shared(id, known),
+        }
+    }
+
+    fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
+        match lease.token {
+            0 => self.commit_shared(id, change, lease),
+            _ => self.commit_alone(id, change, lease),
+        }
+    }
+}
+
+impl Backend for Mysql {
+    fn has_leases(&self) -> bool {
+        self.locking
+    }
+
+    fn maintain(&self) -> bool {
+        let held = self.leases.keep_alive(&mut |cause, error| {
+            self.learn(&Failure { cause, error: error.clone() });
+            self.notices.note(error);
+        });
+        let strict = self.relax();
+        held || strict
+    }
+
+    fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    fn bytes(&self) -> Option<u64> {
+        None
+    }
+}

@@ -1,0 +1,119 @@
+//! The server, the table and the encryption that `rustdb.store` names.
+//!
+//! ```text
+//! mysql://USER:PASSWORD@HOST/DATABASE?table=sessions&tls=1&ca=FILE&cert=FILE&key=FILE&verify=0
+//! ```
+
+use std::path::PathBuf;
+
+use mysql::{ClientIdentity, SslOpts};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::server::{Address, Server};
+
+/// What is said in `rustdb.store`, checked.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) server: Server,
+    /// The table's name, of characters that need no escape in backquotes.
+    pub(super) table: String,
+    /// `None`: the connection is not encrypted.
+    pub(super) tls: Option<SslOpts>,
+}
+
+const OPTIONS: [&str; 6] = ["table", "tls", "ca", "cert", "key", "verify"];
+
+fn wrong(what: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Config, format!("rustdb.store {what}"))
+}
+
+impl Target {
+    /// Reads the options.
+    pub(super) fn of(server: &Server) -> Result<Target> {
+        server.refuse_other_options(&OPTIONS)?;
+        if server.database.is_empty() {
+            return Err(wrong(format_args!("names no database; write {server}/DATABASE")));
+        }
+        if matches!(&server.address, Address::Unix(path) if path.to_str().is_none()) {
+            return Err(wrong("names a socket whose path is not UTF-8"));
+        }
+        let table = server.option("table").unwrap_or("sessions");
+        // Narrower than what MySQL takes between backquotes, and safe there.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'-');
+        if table.is_empty() || table.len() > 64 || !table.bytes().all(plain) {
+            return Err(wrong("has a table= that is not 1 to 64 of A-Z, a-z, 0-9, _, $ and -"));
+        }
+        Ok(Target { table: table.to_owned(), tls: tls(server)?, server: server.clone() })
+    }
+}
+
+fn tls(server: &Server) -> Result<Option<SslOpts>> {
+    let switch = |name: &str, unset: bool| match server.option(name) {
+        None => Ok(unset),
+        Some("1") => Ok(true),
+        Some("0") => Ok(false),
+        Some(other) => Err(wrong(format_args!("has {name}={other}; it takes 0 or 1"))),
+    };
+    let verify = switch("verify", true)?;
+    if !switch("tls", server.tls)? {
+        return match ["ca", "cert", "key", "verify"].iter().find(|name| server.option(name).is_some()) {
+            Some(name) => Err(wrong(format_args!("has {name}= but not tls=1, so nothing is encrypted; add tls=1"))),
+            None => Ok(None),
+        };
+    }
+    if matches!(server.address, Address::Unix(_)) {
+        return Err(wrong("has tls=1 and a unix socket, which is never encrypted; leave out tls=1"));
+    }
+    let file = |name: &str| server.option(name).map(PathBuf::from);
+    let identity = match (file("cert"), file("key")) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => Some(ClientIdentity::new(certificate, key)),
+        _ => return Err(wrong("has only one of cert= and key=; a client certificate takes both")),
+    };
+    for name in ["ca", "cert", "key"] {
+        if let Some(path) = file(name) {
+            std::fs::File::open(&path)
+                .map_err(|cause| Error::io(format_args!("cannot read {}, which rustdb.store names as {name}", path.display()), &cause))?;
+        }
+    }
+    Ok(Some(
+        SslOpts::default()
+            .with_root_cert_path(file("ca"))
+            .with_client_identity(identity)
+            .with_danger_accept_invalid_certs(!verify),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Result<Target> {
+        Target::of(&Server::parse(url).unwrap().unwrap())
+    }
+
+    #[test]
+    fn settings_that_mean_nothing_are_refused_without_the_password() {
+        for url in [
+            "mysql://u:secret@h/",
+            "mysql://u:secret@h/db?table=",
+            "mysql://u:secret@h/db?table=a%60b",
+            "mysql://u:secret@h/db?tls=yes",
+            "mysql://u:secret@h/db?ca=/nowhere",
+            "mysql://u:secret@h/db?tls=1&ca=/nowhere",
+            "mysql://u:secret@h/db?tls=1&cert=/nowhere",
+            "mysql://u:secret@h/db?tls=1&socket=/s",
+            "mysql://u:secret@h/db?colour=red",
+        ] {
+            let error = target(url).unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn without_options_the_table_is_sessions_and_nothing_is_encrypted() {
+        let target = target("mysql://u@h/db").unwrap();
+        assert_eq!(target.table, "sessions");
+        assert!(target.tls.is_none());
+    }
+}

@@ -1,0 +1,208 @@
+//! What can go wrong between us and the server, and what an operator is told of it.
+//!
+//! Server texts may repeat what they were sent: a password, a session id. So a known code has a message of our own, and
+//! of an unknown one only the words of the server are shown, without anything that it quotes.
+
+use std::io;
+
+use redis::{RedisError, ServerError};
+
+use crate::error::{Error, ErrorKind};
+use crate::server::Server;
+
+/// What went wrong.
+#[derive(Debug)]
+pub enum Fault {
+    /// No connection could be made.
+    Unreached(io::Error),
+    /// The connection broke; whether the server has done what it was told to is not known.
+    Lost(io::Error),
+    /// The server did not answer in time.
+    Silent,
+    /// The server said no.
+    Refused(ServerError),
+    /// What came was not the answer to what was asked.
+    Strange(String),
+    /// Told already; nothing was sent.
+    Known(Error),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Fault {
+        if error.kind() == io::ErrorKind::TimedOut { Fault::Silent } else { Fault::Lost(error) }
+    }
+}
+
+impl From<RedisError> for Fault {
+    fn from(error: RedisError) -> Fault {
+        if error.is_timeout() {
+            return Fault::Silent;
+        }
+        match error.is_io_error() {
+            true => Fault::Lost(io::Error::other(error)),
+            false => Fault::Strange("something that is not in the Redis protocol".to_owned()),
+        }
+    }
+}
+
+impl Fault {
+    /// The message for the operator. `prefix`: what the keys begin with.
+    pub fn into_error(self, server: &Server, prefix: &str) -> Error {
+        let unreachable = |what: String| Error::new(ErrorKind::Unreachable, what);
+        match self {
+            Fault::Unreached(error) if error.kind() == io::ErrorKind::TimedOut => unreachable(format!(
+                "cannot connect to {server} within {} seconds; see whether it runs, and whether a firewall is between",
+                server.connect_timeout.as_secs_f64()
+            )),
+            Fault::Unreached(error) => unreachable(format!(
+                "cannot connect to {server}: {error}; see whether it runs, and what rustdb.store says"
+            )),
+            Fault::Lost(error) => unreachable(format!(
+                "the connection to {server} broke before it answered ({error}); see its log"
+            )),
+            Fault::Silent => unreachable(format!(
+                "{server} did not answer within {} seconds; see what keeps it (SLOWLOG GET tells), or raise timeout= in \
+                 rustdb.store",
+                server.timeout.as_secs_f64()
+            )),
+            Fault::Refused(error) => refused(&error, server, prefix),
+            Fault::Strange(what) => unreachable(format!(
+                "what answers at {server} sent {what}; see whether it is a Redis or Valkey server, and whether it wants \
+                 TLS (rediss://)"
+            )),
+            Fault::Known(error) => error,
+        }
+    }
+}
+
+fn refused(error: &ServerError, server: &Server, prefix: &str) -> Error {
+    use ErrorKind::{Full, Refused, Unreachable};
+    let detail = error.details().unwrap_or_default();
+    // Before they have said who they are, clients may send but few and short arguments (networking.c:
+    // "unauthenticated multibulk length"), so a script is answered by this and not by NOAUTH.
+    let code = if detail.contains(": unauthenticated ") { "NOAUTH" } else { error.code() };
+    let (kind, message) = match code {
+        "OOM" => (
+            Full,
+            format!(
+                "{server} has no memory left (maxmemory) and wrote nothing; raise maxmemory, or let it evict \
+                 (maxmemory-policy)"
+            ),
+        ),
+        "MISCONF" => (
+            Full,
+            format!("{server} cannot save to its disk and takes no writes until it can; see its log and its disk"),
+        ),
+        "LOADING" => (Unreachable, format!("{server} is still loading its data; it answers when that is done")),
+        "BUSY" => (Unreachable, format!("{server} is busy with somebody's script; SCRIPT KILL ends it")),
+        "MASTERDOWN" | "CLUSTERDOWN" | "NOREPLICAS" | "TRYAGAIN" => {
+            (Unreachable, format!("{server} takes no writes just now: {}", plain(error.code(), detail, server)))
+        }
+        "READONLY" => {
+            (Refused, format!("{server} is a replica, which takes no writes; name its master in rustdb.store"))
+        }
+        "MOVED" | "ASK" | "CROSSSLOT" => {
+            (Refused, format!("{server} belongs to a Redis Cluster, which this URL cannot speak to"))
+        }
+        "NOAUTH" => (
+            Refused,
+            format!(
+                "{server} asks for a password; put one into rustdb.store (redis://USER:PASSWORD@HOST, password_file= or \
+                 password_env=)"
+            ),
+        ),
+        "WRONGPASS" => (Refused, format!("{server} does not accept the user and password of rustdb.store")),
+        "NOPERM" => (
+            Refused,
+            format!(
+                "the user of {server} lacks rights; it needs: ACL SETUSER {} ~{prefix}* +evalsha +eval +blpop +get +set \
+                 +del +exists +pexpire +pexpireat +pexpiretime +pttl +rpush +select",
+                if server.user.is_empty() { "default" } else { &server.user }
+            ),
+        ),
+        "WRONGTYPE" => (
+            Refused,
+            format!(
+                "a key of this session on {server} holds something that is no session: another program uses keys that \
+                 begin with {prefix}; choose another prefix= in rustdb.store"
+            ),
+        ),
+        code if detail.starts_with("max number of clients") => (
+            Unreachable,
+            format!("{server} has as many connections as it takes; raise its maxclients ({})", plain(code, detail, server)),
+        ),
+        code => (Refused, format!("{server} refused: {}", plain(code, detail, server))),
+    };
+    Error::new(kind, message)
+}
+
+/// What the server says, without what it quotes and without the password.
+fn plain(code: &str, detail: &str, server: &Server) -> String {
+    // "unknown command …, with args beginning with: …": after this come the arguments.
+    let detail = detail.split(", with args").next().unwrap_or_default();
+    let unquoted: Vec<&str> = detail.split(['\'', '"', '`']).step_by(2).collect();
+    let text = format!("{code} {}", unquoted.join("…"));
+    if server.password.is_empty() { text } else { text.replace(&server.password, "…") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(answer: &str) -> Error {
+        let server = Server::parse("redis://joe:s3cret@db.example:7000/2").unwrap().unwrap();
+        let value = redis::parse_redis_value(format!("-{answer}\r\n").as_bytes()).unwrap();
+        let redis::Value::ServerError(error) = value else { panic!("{value:?}") };
+        let error = Fault::Refused(error).into_error(&server, "P:");
+        assert!(error.to_string().contains("redis://joe@db.example:7000/2"), "{error}");
+        error
+    }
+
+    fn message(answer: &str) -> String {
+        told(answer).to_string()
+    }
+
+    #[test]
+    fn whoever_reads_it_knows_what_to_do() {
+        for (answer, kind, part) in [
+            ("OOM command not allowed when used memory > 'maxmemory'.", ErrorKind::Full, "raise maxmemory"),
+            ("MISCONF Redis is configured to save RDB snapshots", ErrorKind::Full, "its disk"),
+            ("READONLY You can't write against a read only replica.", ErrorKind::Refused, "name its master"),
+            ("LOADING Redis is loading the dataset in memory", ErrorKind::Unreachable, "still loading"),
+            ("BUSY Redis is busy running a script.", ErrorKind::Unreachable, "SCRIPT KILL"),
+            ("MASTERDOWN Link with MASTER is down", ErrorKind::Unreachable, "Link with MASTER is down"),
+            ("NOREPLICAS Not enough good replicas to write.", ErrorKind::Unreachable, "Not enough good replicas"),
+            ("NOAUTH Authentication required.", ErrorKind::Refused, "password_file="),
+            ("ERR Protocol error: unauthenticated bulk length", ErrorKind::Refused, "password_file="),
+            ("WRONGPASS invalid username-password pair", ErrorKind::Refused, "user and password"),
+            ("NOPERM User joe has no permissions", ErrorKind::Refused, "ACL SETUSER joe ~P:*"),
+            ("WRONGTYPE Operation against a key", ErrorKind::Refused, "prefix="),
+            ("MOVED 3999 127.0.0.1:6381", ErrorKind::Refused, "Cluster"),
+            ("ERR max number of clients reached", ErrorKind::Unreachable, "maxclients"),
+        ] {
+            let error = told(answer);
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn neither_a_password_nor_a_key_reaches_a_message() {
+        for answer in [
+            "ERR unknown command 'AUTH', with args beginning with: 'joe' 's3cret' ",
+            "ERR unknown command `AUTH`, with args beginning with: `joe`, `s3cret`, ",
+            "ERR bad s3cret",
+            "NOPERM User joe has no permissions to access the 'P:0123abc' key",
+            "EXTRA no such key 'P:0123abc' there",
+        ] {
+            let message = message(answer);
+            assert!(!message.contains("s3cret"), "{message}");
+            assert!(!message.contains("0123abc"), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_answer_is_shown_in_the_servers_words() {
+        assert!(message("EXTRA no such thing there").contains("EXTRA no such thing there"));
+    }
+}

@@ -1,0 +1,139 @@
+//! One connection, and how it is made.
+//!
+//! Commands and answers are the crate `redis`'s; the connection under them is our own, because that of the crate does
+//! not show its socket: without it nobody can tell, short of a round trip, that the server has closed an idle
+//! connection, and nobody can give a whole answer a limit, or connecting to a unix socket.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::{Cmd, Parser, Value, cmd};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+use super::fault::Fault;
+use super::socket::{Idle, Socket};
+use crate::server::{Address, Server};
+
+/// A connection.
+pub struct Wire {
+    channel: Channel,
+    parser: Parser,
+}
+
+enum Channel {
+    Plain(Socket),
+    Tls(Box<StreamOwned<ClientConnection, Socket>>),
+}
+
+impl Channel {
+    fn socket(&mut self) -> &mut Socket {
+        match self {
+            Channel::Plain(socket) => socket,
+            Channel::Tls(stream) => &mut stream.sock,
+        }
+    }
+}
+
+impl Read for Channel {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Channel::Plain(socket) => socket.read(buffer),
+            Channel::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Wire {
+    /// Connects, and says who we are and which database is meant, all within the connect timeout.
+    pub fn connect(server: &Server, database: u32, tls: Option<&Arc<ClientConfig>>) -> Result<Wire, Fault> {
+        let deadline = Instant::now() + server.connect_timeout;
+        let socket = match &server.address {
+            Address::Tcp { host, port } => Socket::tcp(host, *port, deadline),
+            Address::Unix(path) => Socket::unix(path, deadline),
+        }
+        .map_err(Fault::Unreached)?;
+        let channel = match (tls, &server.address) {
+            (Some(config), Address::Tcp { host, .. }) => {
+                encrypt(socket, host, config).map_err(Fault::Unreached)?
+            }
+            _ => Channel::Plain(socket),
+        };
+        let mut wire = Wire { channel, parser: Parser::new() };
+        let hello = hello(server, database);
+        if !hello.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            for answer in wire.ask(&hello, left).map_err(unreached)? {
+                if let Value::ServerError(error) = answer {
+                    return Err(Fault::Refused(error));
+                }
+            }
+        }
+        Ok(wire)
+    }
+
+    /// Whether an idle connection can be used, as far as can be told without asking the server.
+    pub fn is_usable(&mut self) -> bool {
+        // With TLS the server may send something at any time, such as a ticket for the next session.
+        let tls = matches!(self.channel, Channel::Tls(_));
+        match self.channel.socket().idle() {
+            Idle::Quiet => true,
+            Idle::Unasked => tls,
+            Idle::Closed => false,
+        }
+    }
+
+    /// Sends commands, all at once, and waits for their answers until `limit` is over. A refusal is an answer. After a
+    /// fault the connection is of no use any more.
+    pub fn ask(&mut self, commands: &[Cmd], limit: Duration) -> Result<Vec<Value>, Fault> {
+        let mut packed = Vec::new();
+        commands.iter().for_each(|command| command.write_packed_command(&mut packed));
+        self.channel.socket().limit(limit);
+        match &mut self.channel {
+            Channel::Plain(socket) => socket.write_all(&packed)?,
+            Channel::Tls(stream) => {
+                stream.write_all(&packed)?;
+                stream.flush()?;
+            }
+        }
+        commands.iter().map(|_| Ok(self.parser.parse_value(&mut self.channel)?)).collect()
+    }
+}
+
+fn encrypt(mut socket: Socket, host: &str, config: &Arc<ClientConfig>) -> io::Result<Channel> {
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let mut tls = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+    while tls.is_handshaking() {
+        tls.complete_io(&mut socket)?;
+    }
+    Ok(Channel::Tls(Box::new(StreamOwned::new(tls, socket))))
+}
+
+/// What is said first, if anything: a server without a password, asked for its first database, needs nothing.
+fn hello(server: &Server, database: u32) -> Vec<Cmd> {
+    let mut hello = Vec::new();
+    if !server.user.is_empty() || !server.password.is_empty() {
+        let mut auth = cmd("AUTH");
+        if !server.user.is_empty() {
+            auth.arg(&server.user);
+        }
+        auth.arg(&server.password);
+        hello.push(auth);
+    }
+    if database != 0 {
+        let mut select = cmd("SELECT");
+        select.arg(database);
+        hello.push(select);
+    }
+    hello
+}
+
+/// As long as a connection is being made, nothing has been asked of it.
+fn unreached(fault: Fault) -> Fault {
+    match fault {
+        Fault::Lost(error) => Fault::Unreached(error),
+        Fault::Silent => Fault::Unreached(io::ErrorKind::TimedOut.into()),
+        other => other,
+    }
+}

@@ -1,0 +1,243 @@
+//! What the tests of the MySQL store share: private MariaDB servers, and a proxy in front of one.
+
+#![allow(dead_code)] // Each test binary uses its own part of this module.
+
+pub mod proxy;
+
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
+
+use mysql::prelude::Queryable;
+use rustdb_core::backend::mysql::Mysql;
+use rustdb_core::record::{Expiry, Record, SessionId, now};
+use rustdb_core::server::Server;
+use rustdb_core::store::{Access, Begun, Change, Committed, Found, Lease, Store};
+use tempfile::TempDir;
+
+/// Ends a hang. It measures nothing.
+pub const HANG: Duration = Duration::from_secs(60);
+
+/// The password of the user `tester`, with characters that a URL reserves.
+pub const PASSWORD: &str = "p@ss:w/ord?";
+/// The same, as it stands in a URL.
+pub const ENCODED_PASSWORD: &str = "p%40ss%3Aw%2Ford%3F";
+
+/// A MariaDB server of a test's own, in a temporary directory, that ends with this value.
+pub struct Mariadb {
+    child: Child,
+    directory: TempDir,
+    port: u16,
+    options: Vec<String>,
+}
+
+fn program(names: &[&str]) -> String {
+    let found = names.iter().flat_map(|name| ["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(|place| format!("{place}/{name}")));
+    let found = found.into_iter().find(|path| std::path::Path::new(path).exists());
+    found.unwrap_or_else(|| panic!("{} is missing; install the package mariadb-server", names[0]))
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn is_root() -> bool {
+    // SAFETY: geteuid(2) only returns a number.
+    unsafe { libc::geteuid() == 0 }
+}
+
+impl Mariadb {
+    /// A server with these options besides the usual ones.
+    pub fn start(options: &[&str]) -> Mariadb {
+        let directory = tempfile::Builder::new().prefix("rustdb-mysql-").tempdir().unwrap();
+        let mut install = Command::new(program(&["mariadb-install-db", "mysql_install_db"]));
+        install
+            .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"])
+            .arg(format!("--datadir={}", directory.path().join("data").display()));
+        if is_root() {
+            install.arg("--user=root");
+        }
+        let installed = install.output().unwrap();
+        assert!(installed.status.success(), "{}", said(&installed));
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let child = Self::spawn(&directory, port, &options);
+        let mut server = Mariadb { child, directory, port, options };
+        server.wait();
+        let mut root = server.root();
+        root.query_drop(format!("CREATE USER tester@'%' IDENTIFIED BY '{PASSWORD}'")).unwrap();
+        root.query_drop("GRANT ALL ON `t%`.* TO tester@'%'").unwrap();
+        server
+    }
+
+    /// The server that tests share which leave it as it was; it ends with the last of them.
+    pub fn shared() -> Arc<Mariadb> {
+        static SHARED: Mutex<Weak<Mariadb>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        shared.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(Mariadb::start(&[]));
+            *shared = Arc::downgrade(&server);
+            server
+        })
+    }
+
+    fn spawn(directory: &TempDir, port: u16, options: &Vec<String>) -> Child {
+        let place = |name: &str| directory.path().join(name).display().to_string();
+        let log = std::fs::File::options().create(true).append(true).open(directory.path().join("log")).unwrap();
+        let mut command = Command::new(program(&["mariadbd", "mysqld"]));
+        command
+            .arg("--no-defaults")
+            .arg(format!("--datadir={}", place("data")))
+            .arg(format!("--socket={}", place("socket")))
+            .arg(format!("--pid-file={}", place("pid")))
+            .arg(format!("--port={port}"))
+            .args(["--bind-address=127.0.0.1", "--skip-name-resolve", "--performance-schema=OFF"])
+            .args(["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M"])
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        if is_root() {
+            command.arg("--user=root");
+        }
+        command.spawn().unwrap()
+    }
+
+    fn wait(&mut self) {
+        let begun = Instant::now();
+        loop {
+            let log = || std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
+            if mysql::Conn::new(self.root_options()).is_ok() {
+                return;
+            }
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("mariadbd ended by {status}: {}", log());
+            }
+            assert!(begun.elapsed() < HANG, "mariadbd does not come up: {}", log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn root_options(&self) -> mysql::Opts {
+        mysql::OptsBuilder::new().socket(Some(self.socket())).user(Some("root")).into()
+    }
+
+    /// A connection of the administrator.
+    pub fn root(&self) -> mysql::Conn {
+        mysql::Conn::new(self.root_options()).unwrap()
+    }
+
+    /// The unix socket.
+    pub fn socket(&self) -> String {
+        self.directory.path().join("socket").display().to_string()
+    }
+
+    /// The TCP port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A directory that goes with the server.
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// Makes an empty database and returns its name.
+    pub fn database(&self) -> String {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("t{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        self.root().query_drop(format!("CREATE DATABASE {name}")).unwrap();
+        name
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: the process was started here and not waited for yet, so the number is still its own.
+        assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
+    }
+
+    /// Ends the server at once, as a power cut does.
+    pub fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again at the same place, with other options.
+    pub fn start_again(&mut self, options: &[&str]) {
+        self.options = options.iter().map(|option| (*option).to_owned()).collect();
+        self.child = Self::spawn(&self.directory, self.port, &self.options);
+        self.wait();
+    }
+}
+
+impl Drop for Mariadb {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The URL of a database behind a port; `more`: options, each with its `&`.
+pub fn url(port: u16, database: &str, more: &str) -> String {
+    format!("mysql://tester:{ENCODED_PASSWORD}@127.0.0.1:{port}/{database}?table=sessions{more}")
+}
+
+/// The store that a URL names, as one machine sees it.
+pub fn machine(url: &str) -> Mysql {
+    machine_that_waits(url, Duration::from_secs(30))
+}
+
+/// The same with another wait for locks.
+pub fn machine_that_waits(url: &str, lock_wait: Duration) -> Mysql {
+    Mysql::open(&Server::parse(url).unwrap().unwrap(), true, lock_wait).unwrap()
+}
+
+/// An id.
+pub fn id(text: &str) -> SessionId<'_> {
+    SessionId::parse(text.as_bytes()).unwrap()
+}
+
+/// An expiry.
+pub fn in_an_hour() -> Expiry {
+    Expiry::after(now(), 3600)
+}
+
+/// Takes a session.
+pub fn begin(store: &Mysql, name: &str) -> Begun {
+    store.begin(id(name), Access::Exclusive, None).unwrap()
+}
+
+/// Brings a change to the store.
+pub fn commit(store: &Mysql, name: &str, change: Change<'_>, lease: Lease) -> Committed {
+    store.commit(id(name), change, lease).unwrap()
+}
+
+/// Takes a session, writes it and lets go of it.
+pub fn write(store: &Mysql, name: &str, payload: &[u8], expires: Expiry) {
+    let lease = begin(store, name).lease;
+    let record = Record::new(payload.to_vec(), expires);
+    assert_eq!(commit(store, name, Change::Write(&record), lease), Committed::Done);
+}
+
+/// What `begin` found.
+pub fn payload(found: Found) -> Option<Vec<u8>> {
+    match found {
+        Found::Record(record) => Some(record.payload.into_owned()),
+        Found::Missing => None,
+        Found::Current(_) => panic!("nothing is known, so nothing can be current"),
+    }
+}
+
+/// Reads a session without a lease.
+pub fn read(store: &Mysql, name: &str) -> Option<Vec<u8>> {
+    payload(store.begin(id(name), Access::ReadOnly, None).unwrap().found)
+}
+
+/// Waits for a condition.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < HANG, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

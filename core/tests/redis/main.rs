@@ -1,0 +1,13 @@
+//! The Redis store against servers of the tests' own.
+
+#[macro_use]
+#[path = "../contract_support/mod.rs"]
+mod contract_support;
+mod lease;
+mod phpredis;
+mod proxy;
+mod server;
+mod store;
+mod tls;
+mod trouble;
+mod wire;
