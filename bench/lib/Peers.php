@@ -39,6 +39,8 @@ final class Peers
             $results->notes[] = 'rustdb: target/release/librustdb.so is missing (cargo build --release)';
         }
 
+        array_push($peers, ...self::rustdbOnServers($workspace, $servers, $results, is_file($library)));
+
         $onDisk = Workspace::fileSystem($workspace->disk);
         foreach (['tmpfs' => 'files, tmpfs', 'disk' => "files, $onDisk" . ($onDisk === 'tmpfs' ? ' too' : '')] as $storage => $label) {
             $peers[] = new Peer("files-$storage", $label, [], static fn (string $directory) => [
@@ -52,6 +54,32 @@ final class Peers
 
         array_push($peers, ...self::redis($php, $servers, $results), ...self::memcached($php, $servers, $results));
 
+        return $peers;
+    }
+
+    /** @return list<Peer> */
+    private static function rustdbOnServers(Workspace $workspace, Servers $servers, Results $results, bool $built): array
+    {
+        $stores = [];
+        if ($servers->redisBinary !== null) {
+            $stores['redis-unix'] = ['Redis, unix socket', static fn () => 'redis+unix://' . $servers->redisSocket()];
+            $stores['redis-tcp'] = ['Redis, TCP', static fn () => 'redis://127.0.0.1:' . $servers->redisPort()];
+        }
+        if ($servers->mariadbBinary !== null) {
+            $stores['mysql-unix'] = ['MariaDB, unix socket', static fn () => 'mysql://bench@localhost/bench?socket=' . $servers->mariadbSocket()];
+            $stores['mysql-tcp'] = ['MariaDB, TCP', static fn () => 'mysql://bench@127.0.0.1:' . $servers->mariadbPort() . '/bench'];
+        } else {
+            $results->notes[] = 'rustdb on MariaDB: not installed (Debian package: mariadb-server)';
+        }
+        $peers = [];
+        foreach ($built ? $stores : [] as $name => [$label, $url]) {
+            $peers[] = new Peer("rustdb-$name", "rustdb on $label", [$workspace->tmpfs . '/rustdb.so'], static fn (string $directory) => [
+                'session.save_handler' => 'rustdb',
+                'rustdb.store' => $url(),
+                'session.save_path' => $directory,
+                'rustdb.gc_probability' => 0,
+            ]);
+        }
         return $peers;
     }
 

@@ -5,13 +5,16 @@ declare(strict_types=1);
 namespace Bench;
 
 /**
- * Private Redis and memcached servers, started on first use. Neither writes to disk: that is their fastest setting.
+ * Private Redis, memcached and MariaDB servers, started on first use. None writes to disk: that is their fastest setting.
  */
 final class Servers
 {
     public ?string $redisBinary;
     public ?string $memcachedBinary;
+    public ?string $mariadbBinary;
     private ?string $redisSocket = null;
+    private ?string $mariadbSocket = null;
+    private int $mariadbPort = 0;
     private int $redisPort = 0;
     private int $memcachedPort = 0;
 
@@ -19,6 +22,7 @@ final class Servers
     {
         $this->redisBinary = Process::find('redis-server');
         $this->memcachedBinary = Process::find('memcached');
+        $this->mariadbBinary = Process::find('mariadb-install-db') === null ? null : Process::find('mariadbd');
     }
 
     public function redisSocket(): string
@@ -62,6 +66,39 @@ final class Servers
             $process->awaits(fn () => self::answers($this->memcachedPort));
         }
         return $this->memcachedPort;
+    }
+
+    public function mariadbSocket(): string
+    {
+        $this->startMariadb();
+        return $this->mariadbSocket;
+    }
+
+    public function mariadbPort(): int
+    {
+        $this->startMariadb();
+        return $this->mariadbPort;
+    }
+
+    /** With a database `bench` that the user `bench` may do everything in, without a password. */
+    private function startMariadb(): void
+    {
+        if ($this->mariadbSocket !== null) {
+            return;
+        }
+        $directory = $this->workspace->directory('tmpfs', 'mariadb', $this->workspace->webUser !== null);
+        $this->mariadbPort = self::freePort();
+        $this->mariadbSocket = "$directory/mariadb.sock";
+        $user = $this->workspace->webUser === null ? [] : ["--user={$this->workspace->webUser}"];
+        $options = ["--datadir=$directory/data", '--innodb-flush-log-at-trx-commit=0', '--skip-log-bin', ...$user];
+        Process::output(['mariadb-install-db', '--no-defaults', '--auth-root-authentication-method=normal', '--skip-test-db', ...$options]);
+        file_put_contents("$directory/init.sql", "CREATE DATABASE bench;\nCREATE USER bench@'%';\nCREATE USER bench@localhost;\n"
+            . "GRANT ALL ON bench.* TO bench@'%';\nGRANT ALL ON bench.* TO bench@localhost;\n");
+        chmod("$directory/init.sql", 0644);
+        $process = new Process([$this->mariadbBinary, '--no-defaults', "--socket=$this->mariadbSocket", '--bind-address=127.0.0.1',
+            "--port=$this->mariadbPort", "--pid-file=$directory/pid", "--init-file=$directory/init.sql", ...$options], "$directory/stderr.log");
+        $process->awaits(fn () => file_exists($this->mariadbSocket) && self::answers($this->mariadbPort));
+        chmod($directory, 0711);
     }
 
     public static function freePort(): int

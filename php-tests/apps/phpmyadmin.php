@@ -5,6 +5,9 @@
 
 declare(strict_types=1);
 
+const DATABASE_USER = 'shopkeeper';
+const DATABASE_PASSWORD = 'open sesame';
+
 function visit_phpmyadmin(Sandbox $sandbox, string $handler): Application
 {
     if (!is_file('/usr/share/phpmyadmin/index.php')) {
@@ -17,7 +20,13 @@ function visit_phpmyadmin(Sandbox $sandbox, string $handler): Application
             missing_package($package);
         }
     }
-    $database = start_mariadb($sandbox);
+    $user = "'" . DATABASE_USER . "'@'localhost'";
+    $database = (new MariaDb($sandbox, "
+        CREATE DATABASE shop;
+        CREATE TABLE shop.goods (id INT PRIMARY KEY, name VARCHAR(50) NOT NULL, price DECIMAL(8,2) NOT NULL);
+        INSERT INTO shop.goods VALUES (1, 'Walnut table', 480.00), (2, 'Oak chair', 125.50), (3, 'Brass lamp', 89.90);
+        CREATE USER $user IDENTIFIED BY '" . DATABASE_PASSWORD . "';
+        GRANT ALL ON shop.* TO $user;"))->socket;
     $root = "$sandbox->path/phpmyadmin";
     copy_package('/usr/share/phpmyadmin', $root);
     $temporary = $sandbox->directory('phpmyadmin-tmp', 0700, worker_user());

@@ -8,7 +8,6 @@ declare(strict_types=1);
 
 require __DIR__ . '/../lib/all.php';
 require __DIR__ . '/application.php';
-require __DIR__ . '/mariadb.php';
 require __DIR__ . '/dokuwiki.php';
 require __DIR__ . '/phpmyadmin.php';
 

@@ -40,3 +40,5 @@ require __DIR__ . '/http.php';
 require __DIR__ . '/load.php';
 require __DIR__ . '/nginx.php';
 require __DIR__ . '/fpm.php';
+require __DIR__ . '/mariadb.php';
+require __DIR__ . '/redis.php';

@@ -34,6 +34,13 @@ final class Store
         return $sandbox->keep(new self($sandbox, Php::handler(), ['session.save_path' => $path], $user, null));
     }
 
+    /** On a server. What this machine keeps of it lies in a directory of its own: another sandbox is another machine. */
+    public static function on_server(Sandbox $sandbox, string $url): self
+    {
+        $settings = ['rustdb.store' => $url, 'session.save_path' => $sandbox->directory('local', 0700, worker_user())];
+        return new self($sandbox, 'rustdb', $settings, worker_user(), null);
+    }
+
     /** @return array<string, mixed> rustdb_status() as a process sees it that has just opened the store */
     public function status(): array
     {

@@ -1,0 +1,16 @@
+<?php
+/**
+ * Sessions on a server that several machines share. A machine is a php-fpm with a directory of its own for what it keeps
+ * locally, locks included, so only the server stands between two of them. Each test runs for every kind of server.
+ */
+
+declare(strict_types=1);
+
+require __DIR__ . '/../lib/all.php';
+require __DIR__ . '/../fpm/site.php';
+require __DIR__ . '/../fpm/ledger.php';
+require __DIR__ . '/machines.php';
+foreach (['sharing', 'failing', 'switching'] as $tests) {
+    require __DIR__ . "/tests/$tests.php";
+}
+Runner::finish();
