@@ -85,7 +85,7 @@ final class Chart
         $thick = count($series) > 1 ? 9 : 14;
         foreach ($groups as [$peer, $values]) {
             $height = count($values) * ($thick + 2);
-            $ours = $peer->name === 'rustdb';
+            $ours = str_starts_with($peer->name, 'rustdb');
             $who = $ours ? 'ours' : ($peer->floor ? 'floor' : 'other');
             $this->text($x + $label - 10, $y + $height / 2 + 3, $peer->label, $ours ? 'name strong' : 'name');
             foreach ($values as $case => $value) {

@@ -60,7 +60,7 @@ final class Markdown
             foreach ($peers as $peer) {
                 $value = $this->results->value($row, $peer->name);
                 $text = $value === null ? '–' : Statistics::readable($value);
-                $cells[] = $peer->name === 'rustdb' && $value !== null ? "**$text**" : $text;
+                $cells[] = str_starts_with($peer->name, 'rustdb') && $value !== null ? "**$text**" : $text;
             }
             $ratio = $this->results->ratio($row, 'rustdb', 'files-disk');
             $cells[] = $ratio === null ? '' : sprintf('%.2f', $ratio);
@@ -87,13 +87,19 @@ final class Markdown
         if ($goal['base'] === null) {
             return sprintf('%s %s %s: %s', $goal['relation'], $goal['limit'], $this->results->rows[$goal['row']]['unit'], $verdict);
         }
-        $base = $goal['base'];
+        $ours = $goal['ours'] === 'rustdb' ? '' : $this->label($goal['ours']) . ' ';
+        $base = $this->label($goal['base']);
+        return sprintf('%s%s %s × %s: %s (%.2f)', $ours, $goal['relation'], $goal['limit'], $base, $verdict, $goal['reached']);
+    }
+
+    private function label(string $name): string
+    {
         foreach ($this->peers as $peer) {
-            if ($peer->name === $base) {
-                $base = $peer->label;
+            if ($peer->name === $name) {
+                return $peer->label;
             }
         }
-        return sprintf('%s %s × %s: %s (%.2f)', $goal['relation'], $goal['limit'], $base, $verdict, $goal['reached']);
+        return $name;
     }
 
     private function method(): string
