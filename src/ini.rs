@@ -28,21 +28,22 @@ const fn entry(name: &'static CStr, default: &'static CStr, place: usize) -> Ini
 }
 
 /// In the order of [`ENTRIES`].
-static DEFINITIONS: IniEntryDefs<11> = IniEntryDefs::new([
+static DEFINITIONS: IniEntryDefs<12> = IniEntryDefs::new([
     {
         let mut store = entry(c"rustdb.store", c"", 0);
         store.displayer = Some(display_store);
         store
     },
-    entry(c"rustdb.lock", c"exclusive", 1),
-    entry(c"rustdb.lock_wait", c"30", 2),
-    entry(c"rustdb.buffer_size", c"64M", 3),
-    entry(c"rustdb.write", c"auto", 4),
-    entry(c"rustdb.flush_interval", c"1", 5),
-    entry(c"rustdb.touch_interval", c"60", 6),
-    entry(c"rustdb.lifetime", c"0", 7),
-    entry(c"rustdb.gc_probability", c"1", 8),
-    entry(c"rustdb.gc_divisor", c"1000", 9),
+    entry(c"rustdb.multi_host", c"auto", 1),
+    entry(c"rustdb.lock", c"exclusive", 2),
+    entry(c"rustdb.lock_wait", c"30", 3),
+    entry(c"rustdb.buffer_size", c"64M", 4),
+    entry(c"rustdb.write", c"auto", 5),
+    entry(c"rustdb.flush_interval", c"1", 6),
+    entry(c"rustdb.touch_interval", c"60", 7),
+    entry(c"rustdb.lifetime", c"0", 8),
+    entry(c"rustdb.gc_probability", c"1", 9),
+    entry(c"rustdb.gc_divisor", c"1000", 10),
     IniEntryDef::end(),
 ]);
 

@@ -16,8 +16,9 @@ pub struct Raw {
 }
 
 /// Name and default of every setting. The skin registers them with PHP in this order.
-pub const ENTRIES: [(&str, &str); 10] = [
+pub const ENTRIES: [(&str, &str); 11] = [
     ("store", ""),
+    ("multi_host", "auto"),
     ("lock", "exclusive"),
     ("lock_wait", "30"),
     ("buffer_size", "64M"),
@@ -71,6 +72,8 @@ pub enum WriteMode {
 pub struct Settings {
     /// `rustdb.store`
     pub store: StoreUrl,
+    /// `rustdb.multi_host`: whether other machines use the store too
+    pub multi_host: bool,
     /// `rustdb.lock`
     pub lock: LockMode,
     /// `rustdb.lock_wait`
@@ -115,8 +118,17 @@ impl Settings {
         };
         let store = store(value("store"), &raw.save_path)?;
         let on_server = matches!(store, StoreUrl::Server { .. });
+        let multi_host = match value("multi_host") {
+            "auto" => on_server,
+            // php.ini reads an unquoted `off` as an empty string, and `on` as 1.
+            "off" | "0" | "" => false,
+            "on" | "1" if on_server => true,
+            "on" | "1" => return Err(wrong("multi_host", "on", "\"auto\" or \"off\" with an embedded store, which is one machine's")),
+            other => return Err(wrong("multi_host", other, "\"auto\", \"on\" or \"off\"")),
+        };
         Ok(Settings {
             store,
+            multi_host,
             lock: match value("lock") {
                 "exclusive" => LockMode::Exclusive,
                 // php.ini reads an unquoted `none` as an empty string.
@@ -130,8 +142,8 @@ impl Settings {
                 _ => return Err(wrong("buffer_size", value("buffer_size"), "0 (no buffer) or 1M to 64G")),
             },
             write: match value("write") {
-                "behind" if on_server => {
-                    return Err(wrong("write", "behind", "\"auto\" or \"through\" with a store on a server, which other machines read too"));
+                "behind" if multi_host => {
+                    return Err(wrong("write", "behind", "\"auto\" or \"through\" with a store that other machines read too (rustdb.multi_host)"));
                 }
                 "auto" if !on_server => WriteMode::Behind,
                 "behind" => WriteMode::Behind,

@@ -17,6 +17,7 @@ use crate::backend::mysql::Mysql;
 use crate::backend::redis::Redis;
 use crate::buffer::{self, Buffer, epoch::Epochs, place::Place};
 use crate::buffered::{Buffered, Parts};
+use crate::claim;
 use crate::collector::{self, Collection};
 use crate::config::{LockMode, Settings, StoreUrl};
 use crate::directory;
@@ -42,6 +43,8 @@ const MAINTENANCE: Duration = Duration::from_secs(1);
 
 /// An open store.
 pub struct Host {
+    /// As `rustdb.store` names it, without a password.
+    name: String,
     directory: PathBuf,
     shared: Arc<Shared>,
     notices: Notices,
@@ -56,12 +59,12 @@ pub struct Host {
 }
 
 enum Kind {
-    Buffered(Buffered<Embedded>),
+    Buffered(Buffered<Box<dyn Backend>>),
     /// `rustdb.buffer_size = 0`.
-    Unbuffered(Unbuffered<Embedded>),
+    Unbuffered(Unbuffered<Box<dyn Backend>>),
     /// Shared by many machines, so that only the store itself knows what is current. The flusher lock lets one process
     /// at a time collect garbage.
-    Server(Box<dyn Backend>, Flusher, String),
+    Shared(Box<dyn Backend>, Flusher),
 }
 
 /// A directory, and for a store on a server a hash of everything that was said about it: who has another password does
@@ -97,7 +100,7 @@ impl Host {
                 let path = directory::default_store(save_path)?.join(name);
                 directory::prepare(&path)?;
                 let mut hasher = DefaultHasher::new();
-                (server, settings.lock, settings.lock_wait).hash(&mut hasher);
+                (server, settings.multi_host, settings.lock, settings.lock_wait).hash(&mut hasher);
                 (path, hasher.finish())
             }
         };
@@ -120,8 +123,8 @@ impl Host {
         let begun = Instant::now();
         let host = loop {
             let opened = match &settings.store {
-                StoreUrl::Server { server, .. } => Host::open_server(&key.0, server, settings),
-                _ => Host::open_directory(&key.0, settings),
+                StoreUrl::Server { server, .. } if settings.multi_host => Host::open_shared(&key.0, server, settings),
+                _ => Host::open_alone(&key.0, settings),
             };
             match opened {
                 Err(error) if error.kind() == ErrorKind::Draining && begun.elapsed() < buffer::LONGEST_DRAIN => {
@@ -136,17 +139,31 @@ impl Host {
         Ok(host)
     }
 
-    fn open_directory(directory: &Path, settings: &Settings) -> Result<Host> {
+    /// Opens a store that this machine has for itself.
+    fn open_alone(directory: &Path, settings: &Settings) -> Result<Host> {
         let notices = Notices::default();
         let buffered = settings.buffer_size > 0;
+        let mut name = format!("embedded://{}", directory.display());
         // All of it under one open-lock: that nobody else uses the directory is only true until it is let go.
         let (owner, (shared, store, place, live)) = Owner::join(directory, buffered, |owner| {
             let shared = Arc::new(Shared::open(directory)?);
-            let (store, set_aside) = Embedded::open(directory, owner.was_first())?;
-            if let Some(set_aside) = set_aside {
-                notices.note(set_aside.to_error());
-            }
-            let place = Place::new(directory, store.mark(), settings.buffer_size);
+            let (store, mark): (Box<dyn Backend>, u64) = match &settings.store {
+                StoreUrl::Server { server, .. } => {
+                    name = server.to_string();
+                    let store = open_server(server, settings)?;
+                    let mark = claim::claim(&*store, server, directory)?;
+                    (store, mark)
+                }
+                _ => {
+                    let (store, set_aside) = Embedded::open(directory, owner.was_first())?;
+                    if let Some(set_aside) = set_aside {
+                        notices.note(set_aside.to_error());
+                    }
+                    let mark = store.mark();
+                    (Box::new(store), mark)
+                }
+            };
+            let place = Place::new(directory, mark, settings.buffer_size);
             // Without a buffer from now on: what an earlier one has goes to the store first.
             let epochs = Epochs { owner, shared: &shared, mine: None };
             let live = match buffered {
@@ -185,6 +202,7 @@ impl Host {
             }
         };
         Ok(Host {
+            name,
             directory: directory.to_owned(),
             shared,
             notices,
@@ -197,19 +215,18 @@ impl Host {
         })
     }
 
-    fn open_server(directory: &Path, server: &Server, settings: &Settings) -> Result<Host> {
-        let locking = settings.lock == LockMode::Exclusive;
-        let store: Box<dyn Backend> = match server.product {
-            Product::Mysql => Box::new(Mysql::open(server, locking, settings.lock_wait)?),
-            Product::Redis => Box::new(Redis::open(server, locking, settings.lock_wait)?),
-        };
+    /// Opens a store that other machines have too.
+    fn open_shared(directory: &Path, server: &Server, settings: &Settings) -> Result<Host> {
+        let store = open_server(server, settings)?;
+        claim::refuse_owned(&*store, server)?;
         let (owner, shared) = Owner::join(directory, false, |_| Shared::open(directory).map(Arc::new))?;
         let flusher = Flusher::new(HostLocks::open(directory, Arc::clone(&shared))?);
         Ok(Host {
+            name: server.to_string(),
             directory: directory.to_owned(),
             shared,
             notices: Notices::default(),
-            kind: Kind::Server(store, flusher, server.to_string()),
+            kind: Kind::Shared(store, flusher),
             flush_interval: AtomicU64::new(MAINTENANCE.as_nanos() as u64),
             limit: settings.lock_wait,
             alarm: Alarm::default(),
@@ -235,13 +252,8 @@ impl Host {
 
     /// Takes the troubles that are to be written to the log.
     pub fn take_notices(&self) -> Vec<Error> {
-        let store: &dyn Backend = match &self.kind {
-            Kind::Buffered(store) => store.behind(),
-            Kind::Unbuffered(store) => store.behind(),
-            Kind::Server(store, ..) => &**store,
-        };
         let mut taken = self.notices.take();
-        taken.extend(store.notices().take());
+        taken.extend(self.backend().notices().take());
         taken
     }
 
@@ -257,15 +269,30 @@ impl Host {
         match &self.kind {
             Kind::Buffered(store) => store,
             Kind::Unbuffered(store) => store,
-            Kind::Server(store, ..) => store,
+            Kind::Shared(store, _) => store,
         }
     }
 
-    /// Waits until a session that was committed is in the store.
+    fn backend(&self) -> &dyn Backend {
+        match &self.kind {
+            Kind::Buffered(store) => &**store.behind(),
+            Kind::Unbuffered(store) => &**store.behind(),
+            Kind::Shared(store, _) => &**store,
+        }
+    }
+
+    /// Waits until a session that was committed is in the store. While a server is out of reach the buffer is enough:
+    /// what it has is brought there when the server is back.
     pub fn flush_through(&self, id: SessionId<'_>, limit: Duration) -> Result<()> {
         match &self.kind {
-            Kind::Buffered(store) => store.flush_through(id, limit),
-            Kind::Unbuffered(_) | Kind::Server(..) => Ok(()),
+            Kind::Buffered(store) => match store.flush_through(id, limit) {
+                Err(error) if error.kind() == ErrorKind::Unreachable => {
+                    self.notices.note(error);
+                    Ok(())
+                }
+                flushed => flushed,
+            },
+            Kind::Unbuffered(_) | Kind::Shared(..) => Ok(()),
         }
     }
 
@@ -296,7 +323,7 @@ impl Host {
 
     /// Whether several machines share the store, so that `begin` takes a lease of it.
     pub fn has_leases(&self) -> bool {
-        matches!(&self.kind, Kind::Server(store, ..) if store.has_leases())
+        self.backend().has_leases()
     }
 
     /// Makes sure that the background thread comes by if there is a lease to renew, or if this process has changes that
@@ -322,7 +349,7 @@ impl Host {
                 store.collect(collection)?
             }
             Kind::Unbuffered(store) => store.collect(collection)?,
-            Kind::Server(store, flusher, _) => self.collect_from_server(&**store, flusher, collection)?,
+            Kind::Shared(store, flusher) => self.collect_shared(&**store, flusher, collection)?,
         };
         collected.ok_or_else(|| {
             Error::new(
@@ -344,12 +371,12 @@ impl Host {
         let collected = match &self.kind {
             Kind::Buffered(store) => store.collect(collection)?,
             Kind::Unbuffered(store) => store.collect(collection)?,
-            Kind::Server(store, flusher, _) => self.collect_from_server(&**store, flusher, collection)?,
+            Kind::Shared(store, flusher) => self.collect_shared(&**store, flusher, collection)?,
         };
         Ok(collected.is_none())
     }
 
-    fn collect_from_server(
+    fn collect_shared(
         &self,
         store: &dyn Backend,
         flusher: &Flusher,
@@ -362,14 +389,22 @@ impl Host {
 
     /// What phpinfo shows.
     pub fn report(&self) -> Result<Report> {
-        let embedded = || format!("embedded://{}", self.directory.display());
-        let (store, store_bytes, buffer) = match &self.kind {
-            Kind::Buffered(store) => (embedded(), store.behind().bytes(), Some(store.buffer().report()?)),
-            Kind::Unbuffered(store) => (embedded(), store.behind().bytes(), None),
-            Kind::Server(store, _, name) => (name.clone(), store.bytes(), None),
+        let buffer = match &self.kind {
+            Kind::Buffered(store) => Some(store.buffer().report()?),
+            Kind::Unbuffered(_) | Kind::Shared(..) => None,
         };
-        Ok(Report { store, directory: self.directory.clone(), store_bytes, buffer })
+        let store_bytes = self.backend().bytes();
+        Ok(Report { store: self.name.clone(), directory: self.directory.clone(), store_bytes, buffer })
     }
+}
+
+/// A store on a server. Leases are for those that several machines share.
+fn open_server(server: &Server, settings: &Settings) -> Result<Box<dyn Backend>> {
+    let leases = settings.multi_host && settings.lock == LockMode::Exclusive;
+    Ok(match server.product {
+        Product::Mysql => Box::new(Mysql::open(server, leases, settings.lock_wait)?),
+        Product::Redis => Box::new(Redis::open(server, leases, settings.lock_wait)?),
+    })
 }
 
 impl Chore for Host {
@@ -378,7 +413,7 @@ impl Chore for Host {
         match &self.kind {
             Kind::Buffered(store) => {
                 store.buffer().clear_dead_readers();
-                store.behind().maintain();
+                left |= store.behind().maintain();
                 // Left: what somebody else is flushing just now, what was written since, and the tombstones of
                 // sessions in use.
                 let flushed = store.flush(Duration::ZERO);
@@ -391,7 +426,7 @@ impl Chore for Host {
                 }
             }
             Kind::Unbuffered(store) => left |= store.behind().maintain(),
-            Kind::Server(store, ..) => left |= store.maintain(),
+            Kind::Shared(store, _) => left |= store.maintain(),
         }
         if !last && self.gc_wanted.swap(false, Ordering::AcqRel) {
             match self.collect_in_background() {

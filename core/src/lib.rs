@@ -11,6 +11,7 @@
 //!   one. [`collector`]: how either collects garbage.
 //! - [`backend`]: the stores, one folder each; [`backend::embedded`] needs no server.
 //! - [`record`] and [`entry`]: what a session is, and how it is laid out as one value.
+//! - `claim`: a store on a server that one machine has for itself.
 //! - [`config`]: the settings, as types; [`server`]: where a store on a server is. [`error`], [`notices`]: what can go wrong and who hears of it.
 //! - [`directory`], [`owner`], [`shared`], [`process`], [`lmdb`]: the ground: safe directories, who is using them,
 //!   counters in shared memory, forks, and LMDB.
@@ -21,6 +22,7 @@ pub mod backend;
 pub mod background;
 pub mod buffer;
 pub mod buffered;
+mod claim;
 pub mod collector;
 pub mod config;
 pub mod directory;

@@ -114,6 +114,8 @@ pub trait Backend: Batch + Sweep {
     fn notices(&self) -> &Notices;
     /// Bytes that the store takes, if that can be told for nothing.
     fn bytes(&self) -> Option<u64>;
+    /// The record of the one owner of a store that has one; `claim` becomes it if there is none.
+    fn owner(&self, claim: Option<&str>) -> Result<Option<String>>;
 }
 
 impl Store for Box<dyn Backend> {
@@ -123,6 +125,24 @@ impl Store for Box<dyn Backend> {
 
     fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
         (**self).commit(id, change, lease)
+    }
+}
+
+impl Batch for Box<dyn Backend> {
+    fn apply(&self, changes: &mut dyn Iterator<Item = (SessionId<'_>, &[u8])>) -> Result<()> {
+        (**self).apply(changes)
+    }
+}
+
+impl Sweep for Box<dyn Backend> {
+    fn sweep(
+        &self,
+        now: i64,
+        limit: usize,
+        skip: usize,
+        may_collect: &mut dyn FnMut(SessionId<'_>) -> bool,
+    ) -> Result<Swept> {
+        (**self).sweep(now, limit, skip, may_collect)
     }
 }
 

@@ -247,7 +247,8 @@ fn a_batch_writes_and_ends_many_sessions_in_the_order_it_has_them() {
     write(&at.store, "changed", b"x", in_an_hour());
     at.sql("UPDATE sessions SET created=1");
     let names: Vec<String> = (0..3000).map(|number| format!("s{number}")).collect();
-    let mut changes: Vec<_> = names.iter().map(|name| (name.as_str(), encoded(name, &[b'y'; 500], in_an_hour()))).collect();
+    let many = names.iter().map(|name| (name.as_str(), encoded(name, &[b'y'; 500], in_an_hour())));
+    let mut changes: Vec<_> = many.collect();
     changes.push(("ended", entry::encode_tombstone(id("ended")).to_vec()));
     changes.push(("twice", entry::encode_tombstone(id("twice")).to_vec()));
     changes.push(("twice", encoded("twice", b"2", in_an_hour())));
@@ -258,8 +259,8 @@ fn a_batch_writes_and_ends_many_sessions_in_the_order_it_has_them() {
     assert_eq!(read(&at.store, "ended"), None);
     assert_eq!(read(&at.store, "twice").as_deref(), Some(b"2".as_slice()));
     assert_eq!(read(&at.store, "changed").as_deref(), Some(b"z".as_slice()));
-    let created: i64 = at.server.root().query_first(format!("SELECT created FROM {}.sessions WHERE id='changed'", at.database)).unwrap().unwrap();
-    assert_eq!(created, 1);
+    let created = format!("SELECT created FROM {}.sessions WHERE id='changed'", at.database);
+    assert_eq!(at.server.root().query_first::<i64, _>(created).unwrap(), Some(1));
 }
 
 #[test]
@@ -307,9 +308,8 @@ fn a_sweep_is_bounded_goes_by_the_index_and_spares_sessions_in_use() {
     let swept = at.store.sweep(now(), 100_000, 0, &mut |_| true).unwrap();
     assert_eq!((swept.collected, swept.kept, swept.more), (999, 1, true));
     let mut root = at.server.root();
-    let plan: Vec<::mysql::Row> = root
-        .query(format!("EXPLAIN SELECT id FROM {}.sessions WHERE expires<3 ORDER BY expires,id LIMIT 0,1001", at.database))
-        .unwrap();
+    let select = format!("SELECT id FROM {}.sessions WHERE expires<3 ORDER BY expires,id LIMIT 0,1001", at.database);
+    let plan: Vec<::mysql::Row> = root.query(format!("EXPLAIN {select}")).unwrap();
     assert_eq!(plan[0].get::<String, _>("key").as_deref(), Some("expires"));
     assert!(!plan[0].get::<String, _>("Extra").unwrap().contains("filesort"));
     let record = Record::new(b"y".as_slice(), in_an_hour());

@@ -41,17 +41,6 @@ fn record(payload: &[u8]) -> Record<'static> {
     Record::new(payload.to_vec(), in_an_hour())
 }
 
-fn kill_connections_of_tester(server: &Mariadb, database: &str) {
-    let mut root = server.root();
-    let connections = format!("SELECT id FROM information_schema.processlist WHERE db='{database}'");
-    let ids: Vec<u64> = root.query(&connections).unwrap();
-    assert!(!ids.is_empty());
-    for id in ids {
-        root.query_drop(format!("KILL {id}")).unwrap();
-    }
-    wait_until("they are gone", || root.query::<u64, _>(&connections).unwrap().is_empty());
-}
-
 #[test]
 fn increments_from_two_machines_are_all_counted() {
     let server = Mariadb::shared();
@@ -93,6 +82,23 @@ fn who_waits_too_long_is_told_so_and_holds_nothing() {
 }
 
 #[test]
+fn strict_mode_has_the_sessions_that_exist_alone_and_holds_no_others() {
+    let server = Mariadb::shared();
+    let url = url(server.port(), &server.database(), "");
+    let (holder, other) = (machine(&url), machine_that_waits(&url, Duration::from_millis(200)));
+    write(&holder, "there", b"1", in_an_hour());
+    let held = holder.begin(id("there"), Access::ExclusiveIfExists, None).unwrap();
+    assert!(held.lease.token != 0 && held.lease.existed);
+    let refused = other.begin(id("there"), Access::ExclusiveIfExists, None).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::LockTimeout);
+    assert_eq!(commit(&holder, "there", Change::Write(&record(b"2")), held.lease), Committed::Done);
+    let missing = holder.begin(id("missing"), Access::ExclusiveIfExists, None).unwrap();
+    assert_eq!((missing.lease.token, missing.lease.existed), (0, false));
+    let begun = other.begin(id("missing"), Access::Exclusive, None).unwrap();
+    assert_eq!(commit(&other, "missing", Change::None, begun.lease), Committed::Done);
+}
+
+#[test]
 fn a_waiter_gets_the_session_when_it_is_released_and_sees_what_was_written() {
     let server = Mariadb::shared();
     let url = url(server.port(), &server.database(), "");
@@ -124,7 +130,7 @@ fn a_commit_after_the_connection_was_lost_changes_nothing() {
         let (store, other) = (machine(&url), machine(&url));
         write(&store, "a", b"data", in_an_hour());
         let held = begin(&store, "a");
-        kill_connections_of_tester(&server, &database);
+        server.kill_connections(&database);
         assert_eq!(commit(&store, "a", change, held.lease), Committed::LeaseLost);
         assert_eq!(read(&other, "a").as_deref(), Some(b"data".as_slice()));
         // The session is free, and the machine goes on.
@@ -272,16 +278,11 @@ fn a_connection_that_gave_its_lease_back_may_be_idle_for_long() {
     let database = server.database();
     let store = machine(&url(server.port(), &database, ""));
     write(&store, "a", b"data", in_an_hour());
-    let id: Option<u64> = server
-        .root()
-        .query_first(format!("SELECT id FROM information_schema.processlist WHERE db='{database}'"))
-        .unwrap();
+    let connection = format!("SELECT id FROM information_schema.processlist WHERE db='{database}'");
+    let id: Option<u64> = server.root().query_first(&connection).unwrap();
     wait_until("it is left alone", || !store.maintain());
     std::thread::sleep(Duration::from_secs(10));
-    let still: Option<u64> = server
-        .root()
-        .query_first(format!("SELECT id FROM information_schema.processlist WHERE db='{database}'"))
-        .unwrap();
+    let still: Option<u64> = server.root().query_first(&connection).unwrap();
     assert_eq!((id.is_some(), still), (true, id));
 }
 

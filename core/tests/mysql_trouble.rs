@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use mysql::prelude::Queryable;
 use mysql_support::proxy::Proxy;
 use mysql_support::{
-    ENCODED_PASSWORD, Mariadb, PASSWORD, begin, commit, id, in_an_hour, machine, machine_that_waits, payload, read, url, write,
+    ENCODED_PASSWORD, Mariadb, PASSWORD, begin, commit, id, in_an_hour, machine, machine_that_waits, payload, read, url,
+    write,
 };
 use rustdb_core::backend::mysql::{DDL, Mysql};
 use rustdb_core::entry;
@@ -74,7 +75,8 @@ fn a_batch_that_fits_one_packet_takes_one_round_trip() {
         entry::encode_session(id(name), &record, &mut encoded);
         changes.push((id(name), encoded));
     }
-    let (round_trips, applied) = proxy.count(|| store.apply(&mut changes.iter().map(|(id, entry)| (*id, entry.as_slice()))));
+    let mut changes = changes.iter().map(|(id, entry)| (*id, entry.as_slice()));
+    let (round_trips, applied) = proxy.count(|| store.apply(&mut changes));
     applied.unwrap();
     assert_eq!(round_trips, 1);
 }
@@ -86,7 +88,7 @@ fn a_server_that_hangs_costs_its_time_once_and_is_used_again() {
     let url = url(server.port(), &database, "&timeout=0.5&connect_timeout=0.5");
     let (used, unused) = (machine(&url), machine(&url));
     write(&used, "a", b"data", in_an_hour());
-    server.signal(libc::SIGSTOP);
+    server.freeze();
     let begun = Instant::now();
     tells(&failure(&used), ErrorKind::Unreachable, &["mysql://tester@127.0.0.1", "0.5 seconds"]);
     tells(&failure(&unused), ErrorKind::Unreachable, &["mysql://tester@127.0.0.1", "0.5 seconds"]);
@@ -94,11 +96,62 @@ fn a_server_that_hangs_costs_its_time_once_and_is_used_again() {
     let begun = Instant::now();
     tells(&failure(&used), ErrorKind::Unreachable, &["0.5 seconds"]);
     let again = begun.elapsed();
-    server.signal(libc::SIGCONT);
+    server.thaw();
     assert!(both < Duration::from_secs(5), "{both:?}");
     assert!(again < Duration::from_millis(400), "{again:?}: who comes next does not wait again");
     mysql_support::wait_until("it is used again", || used.begin(id("b"), Access::Exclusive, None).is_ok());
     assert_eq!(read(&used, "a").as_deref(), Some(b"data".as_slice()));
+}
+
+#[test]
+fn a_hanging_server_behind_a_unix_socket_with_a_full_queue_holds_nobody_up() {
+    let server = Mariadb::start(&["--back-log=3"]);
+    let options = format!("&timeout=0.3&connect_timeout=0.3&socket={}", server.socket());
+    let store = machine(&url(1, &server.database(), &options));
+    write(&store, "a", b"data", in_an_hour());
+    server.freeze();
+    tells(&failure(&store), ErrorKind::Unreachable, &["0.3 seconds"]);
+    let address = socket2::SockAddr::unix(server.socket()).unwrap();
+    let mut queue = Vec::new();
+    loop {
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        if socket.connect(&address).is_err() {
+            break;
+        }
+        queue.push(socket);
+    }
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let asking = std::thread::spawn(move || {
+        // Longer than everybody fails without trying.
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(1500) {
+            tells(&failure(&store), ErrorKind::Unreachable, &[]);
+        }
+        sender.send(()).unwrap();
+    });
+    let answered = receiver.recv_timeout(Duration::from_secs(20));
+    server.thaw();
+    answered.expect("it waits for room in the queue");
+    asking.join().unwrap();
+}
+
+#[test]
+fn a_large_session_that_a_hanging_server_does_not_take_is_given_up_in_time() {
+    let server = Mariadb::start(&[]);
+    let database = server.database();
+    let store = machine(&url(server.port(), &database, "&timeout=0.5"));
+    let held = begin(&store, "a");
+    // More than the buffers of the sockets take.
+    let large = Record::new(vec![7; 10 << 20], in_an_hour());
+    server.freeze();
+    let begun = Instant::now();
+    let error = store.commit(id("a"), Change::Write(&large), held.lease).unwrap_err();
+    let took = begun.elapsed();
+    server.thaw();
+    tells(&error, ErrorKind::Unreachable, &["0.5 seconds"]);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    mysql_support::wait_until("it is used again", || store.begin(id("a"), Access::Exclusive, None).is_ok());
 }
 
 #[test]
@@ -131,7 +184,8 @@ fn a_row_locked_by_another_program_is_waited_for_within_limits() {
     assert!(begun.elapsed() < Duration::from_secs(20));
     root.query_drop("ROLLBACK").unwrap();
     // The lease went with the failure.
-    assert_eq!(payload(begin(&machine(&url(server.port(), &database, "")), "a").found).as_deref(), Some(b"data".as_slice()));
+    let other = machine(&url(server.port(), &database, ""));
+    assert_eq!(payload(begin(&other, "a").found).as_deref(), Some(b"data".as_slice()));
 }
 
 #[test]
@@ -139,7 +193,8 @@ fn who_may_not_make_the_table_is_told_the_statement() {
     let server = Mariadb::shared();
     let database = server.database();
     let mut root = server.root();
-    root.query_drop(format!("CREATE USER reader@'%' IDENTIFIED BY '{PASSWORD}'; GRANT SELECT,INSERT,UPDATE ON {database}.* TO reader@'%'")).unwrap();
+    root.query_drop(format!("CREATE USER reader@'%' IDENTIFIED BY '{PASSWORD}'")).unwrap();
+    root.query_drop(format!("GRANT SELECT,INSERT,UPDATE ON {database}.* TO reader@'%'")).unwrap();
     let url = url(server.port(), &database, "").replace("tester", "reader").replace("table=sessions", "table=web");
     let error = failure(&machine(&url));
     tells(&error, ErrorKind::Refused, &[&DDL.replace("`sessions`", "`web`"), "run in the database"]);
@@ -157,9 +212,10 @@ fn who_may_not_make_the_table_is_told_the_statement() {
 fn a_table_that_is_not_ours_is_left_alone() {
     let server = Mariadb::shared();
     let database = server.database();
-    server.root().query_drop(format!("CREATE TABLE {database}.sessions (sid char(32) PRIMARY KEY, blob_data mediumblob)")).unwrap();
+    let foreign = "(sid char(32) PRIMARY KEY, blob_data mediumblob)";
+    server.root().query_drop(format!("CREATE TABLE {database}.sessions {foreign}")).unwrap();
     let error = failure(&machine(&url(server.port(), &database, "")));
-    let parts = ["sid char(32), blob_data mediumblob", "expires bigint", "payload longtext", "?table="];
+    let parts = ["sid char(32), blob_data mediumblob", "expires bigint", "payload longtext", "table="];
     tells(&error, ErrorKind::Refused, &parts);
 }
 
@@ -171,7 +227,8 @@ fn logins_that_fail_say_why() {
     let wrong_password = machine(&good.replace(ENCODED_PASSWORD, &format!("{ENCODED_PASSWORD}x")));
     tells(&failure(&wrong_password), ErrorKind::Refused, &["does not let the user in", "check user and password"]);
     tells(&failure(&machine(&good.replace(&database, "mysql"))), ErrorKind::Refused, &["does not let the user in"]);
-    tells(&failure(&machine(&good.replace(&database, "t_nobody"))), ErrorKind::Refused, &["no such database", "create it"]);
+    let no_database = machine(&good.replace(&database, "t_nobody"));
+    tells(&failure(&no_database), ErrorKind::Refused, &["no such database", "create it"]);
     let refused = format!("mysql://tester:{ENCODED_PASSWORD}@127.0.0.1:1/{database}");
     tells(&failure(&machine(&refused)), ErrorKind::Unreachable, &["cannot connect", "127.0.0.1:1"]);
     let nowhere = format!("mysql://tester:{ENCODED_PASSWORD}@no-such-host.invalid/{database}");
@@ -241,10 +298,12 @@ fn a_session_that_does_not_fit_is_refused_and_the_last_one_stays() {
     assert_eq!(read(&store, "small").as_deref(), Some(b"x".as_slice()));
     tells(&store.notices().take()[0], ErrorKind::Refused, &["1048576 bytes"]);
     // A narrower column than ours.
-    server.root().query_drop(format!("ALTER TABLE {database}.sessions MODIFY payload text CHARACTER SET ascii NOT NULL")).unwrap();
+    let narrow = "MODIFY payload text CHARACTER SET ascii NOT NULL";
+    server.root().query_drop(format!("ALTER TABLE {database}.sessions {narrow}")).unwrap();
     let store = machine(&url);
     let held = begin(&store, "small");
-    let error = store.commit(id("small"), Change::Write(&Record::new(vec![7; 60_000], in_an_hour())), held.lease).unwrap_err();
+    let large = Record::new(vec![7; 60_000], in_an_hour());
+    let error = store.commit(id("small"), Change::Write(&large), held.lease).unwrap_err();
     tells(&error, ErrorKind::Refused, &["60000 bytes", "column payload", "longtext"]);
     assert_eq!(read(&store, "small").as_deref(), Some(b"x".as_slice()));
 }
@@ -255,7 +314,8 @@ fn a_sweep_needs_little_room_in_a_packet() {
     let database = server.database();
     let store = machine(&url(server.port(), &database, ""));
     begin(&store, "first");
-    let sql = format!("INSERT INTO {database}.sessions (id,payload,expires,created) SELECT CONCAT(REPEAT('s',250),seq),'',2,0 FROM seq_1_to_300");
+    let many = "SELECT CONCAT(REPEAT('s',250),seq),'',2,0 FROM seq_1_to_300";
+    let sql = format!("INSERT INTO {database}.sessions (id,payload,expires,created) {many}");
     let mut root = server.root();
     root.query_drop(format!("USE {database}")).unwrap();
     root.query_drop(sql).unwrap();
@@ -285,7 +345,8 @@ fn tls_checks_the_server_and_shows_a_certificate() {
     std::fs::write(at.join("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n").unwrap();
     for who in ["server", "client"] {
         openssl(at, &format!("req -newkey rsa:2048 -nodes -keyout {who}.key -out {who}.csr -subj /CN={who}"));
-        openssl(at, &format!("x509 -req -in {who}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out {who}.pem"));
+        let by = "-CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names";
+        openssl(at, &format!("x509 -req -in {who}.csr {by} -out {who}.pem"));
     }
     let file = |name: &str| at.join(name).display().to_string();
     let server = Mariadb::start(&[
@@ -303,6 +364,7 @@ fn tls_checks_the_server_and_shows_a_certificate() {
     write(&machine(&with(&format!("&tls=1&verify=0{client}"))), "c", b"data", in_an_hour());
     // Not encrypted, without a certificate, and with one of an authority that nobody named.
     tells(&failure(&machine(&with(""))), ErrorKind::Refused, &["does not let the user in"]);
-    tells(&failure(&machine(&with(&format!("&tls=1&ca={}", file("ca.pem"))))), ErrorKind::Refused, &["does not let the user in"]);
+    let without = machine(&with(&format!("&tls=1&ca={}", file("ca.pem"))));
+    tells(&failure(&without), ErrorKind::Refused, &["does not let the user in"]);
     tells(&failure(&machine(&with(&format!("&tls=1{client}")))), ErrorKind::Refused, &["no TLS connection", "ca="]);
 }

@@ -44,6 +44,12 @@ final class Site
         return new Browser($this->nginx->socket, $host, $session);
     }
 
+    /** The directory of the session buffer. */
+    public function buffer(): string
+    {
+        return $this->store->status()['buffer']['path'];
+    }
+
     /** The counter of a session, read without taking its lock. */
     public function counter(string $session, string $host = 'site.test'): int
     {

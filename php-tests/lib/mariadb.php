@@ -57,7 +57,7 @@ final class MariaDb
     /** Small, and without waiting for the disk: what is committed survives the end of the server, not of the machine. @return list<string> */
     private function options(): array
     {
-        return ["--datadir=$this->data", '--innodb-buffer-pool-size=16M', '--innodb-log-file-size=8M',
+        return ["--datadir=$this->data", "--tmpdir=$this->data", '--innodb-buffer-pool-size=16M', '--innodb-log-file-size=8M',
             '--innodb-flush-log-at-trx-commit=2', '--skip-log-bin'];
     }
 }

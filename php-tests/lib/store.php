@@ -34,11 +34,17 @@ final class Store
         return $sandbox->keep(new self($sandbox, Php::handler(), ['session.save_path' => $path], $user, null));
     }
 
-    /** On a server. What this machine keeps of it lies in a directory of its own: another sandbox is another machine. */
-    public static function on_server(Sandbox $sandbox, string $url): self
+    /**
+     * On a server. What this machine keeps of it lies in a directory of its own: another sandbox is another machine.
+     *
+     * @param bool $alone this machine has the store for itself, with a buffer
+     */
+    public static function on_server(Sandbox $sandbox, string $url, bool $alone = false): self
     {
-        $settings = ['rustdb.store' => $url, 'session.save_path' => $sandbox->directory('local', 0700, worker_user())];
-        return new self($sandbox, 'rustdb', $settings, worker_user(), null);
+        $settings = ['rustdb.store' => $url, 'session.save_path' => $sandbox->directory('local', 0700, worker_user()),
+            'rustdb.multi_host' => $alone ? 'off' : 'on'];
+        $store = new self($sandbox, 'rustdb', $settings, worker_user(), null);
+        return $alone ? $sandbox->keep($store) : $store;
     }
 
     /** @return array<string, mixed> rustdb_status() as a process sees it that has just opened the store */

@@ -93,4 +93,15 @@ mod tests {
         assert!(pool.connect(|| Ok(())).is_ok());
         assert!(pool.failure.lock().is_none());
     }
+
+    #[test]
+    fn of_those_that_are_wanted_the_one_idle_for_longest_is_taken() {
+        let pool = Pool::default();
+        [1, 2, 3, 4].into_iter().for_each(|connection| pool.put(connection));
+        assert!(pool.any(|connection| *connection == 3));
+        assert_eq!(pool.take_if(|connection| connection % 2 == 0), Some(2));
+        assert_eq!(pool.take_if(|connection| *connection > 4), None);
+        assert_eq!((pool.take(), pool.take(), pool.take()), (Some(4), Some(3), Some(1)));
+        assert!(!pool.any(|_| true));
+    }
 }

@@ -33,8 +33,9 @@ pub struct Mariadb {
 }
 
 fn program(names: &[&str]) -> String {
-    let found = names.iter().flat_map(|name| ["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(|place| format!("{place}/{name}")));
-    let found = found.into_iter().find(|path| std::path::Path::new(path).exists());
+    let places = ["/usr/sbin", "/usr/bin", "/usr/local/bin"];
+    let mut paths = names.iter().flat_map(|name| places.map(|place| format!("{place}/{name}")));
+    let found = paths.find(|path| std::path::Path::new(path).exists());
     found.unwrap_or_else(|| panic!("{} is missing; install the package mariadb-server", names[0]))
 }
 
@@ -53,7 +54,9 @@ impl Mariadb {
         let directory = tempfile::Builder::new().prefix("rustdb-mysql-").tempdir().unwrap();
         let mut install = Command::new(program(&["mariadb-install-db", "mysql_install_db"]));
         install
-            .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"])
+            .args(["--no-defaults", "--auth-root-authentication-method=normal"])
+            .args(["--skip-test-db", "--skip-name-resolve"])
+            .arg(format!("--tmpdir={}", directory.path().display()))
             .arg(format!("--datadir={}", directory.path().join("data").display()));
         if is_root() {
             install.arg("--user=root");
@@ -88,6 +91,7 @@ impl Mariadb {
         let mut command = Command::new(program(&["mariadbd", "mysqld"]));
         command
             .arg("--no-defaults")
+            .arg(format!("--tmpdir={}", place("")))
             .arg(format!("--datadir={}", place("data")))
             .arg(format!("--socket={}", place("socket")))
             .arg(format!("--pid-file={}", place("pid")))
@@ -151,8 +155,34 @@ impl Mariadb {
         name
     }
 
-    /// Sends a signal.
-    pub fn signal(&self, signal: i32) {
+    /// Breaks all connections to a database.
+    pub fn kill_connections(&self, database: &str) {
+        let mut root = self.root();
+        let connections = format!("SELECT id FROM information_schema.processlist WHERE db='{database}'");
+        let ids: Vec<u64> = root.query(&connections).unwrap();
+        assert!(!ids.is_empty());
+        for id in ids {
+            root.query_drop(format!("KILL {id}")).unwrap();
+        }
+        wait_until("they are gone", || root.query::<u64, _>(&connections).unwrap().is_empty());
+    }
+
+    /// Makes it hang (SIGSTOP); returns when all of it has stopped.
+    pub fn freeze(&self) {
+        self.signal(libc::SIGSTOP);
+        let pid = self.child.id() as i32;
+        let mut status = 0;
+        // SAFETY: as in `signal`. A stop is reported without the child being waited away.
+        assert_eq!(unsafe { libc::waitpid(pid, &mut status, libc::WUNTRACED) }, pid);
+        assert!(libc::WIFSTOPPED(status), "mariadbd ended");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(libc::SIGCONT);
+    }
+
+    fn signal(&self, signal: i32) {
         // SAFETY: the process was started here and not waited for yet, so the number is still its own.
         assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
     }

@@ -1,6 +1,8 @@
 //! A Redis server of a test's own, on a free port and a unix socket, ended with the test.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -52,12 +54,23 @@ impl Server {
     fn comes_up(&mut self) -> bool {
         let deadline = Instant::now() + Duration::from_secs(20);
         while Instant::now() < deadline && self.process.try_wait().unwrap().is_none() {
-            if std::os::unix::net::UnixStream::connect(self.socket()).is_ok() {
+            if self.answers().unwrap_or(false) {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
         false
+    }
+
+    /// Whether it is there and has loaded its data.
+    fn answers(&self) -> std::io::Result<bool> {
+        let mut stream = UnixStream::connect(self.socket())?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"PING\r\n")?;
+        let mut answer = [0; 8];
+        stream.read_exact(&mut answer[..1])?;
+        let count = stream.read(&mut answer[1..])?;
+        Ok(!answer[..=count].starts_with(b"-LOADING"))
     }
 
     /// Kills it.
@@ -126,6 +139,11 @@ impl Server {
         let mut keys: Vec<String> = redis::from_redis_value(self.tell(&["KEYS", "*"])).unwrap();
         keys.sort();
         keys
+    }
+
+    /// Whether somebody sleeps on a list.
+    pub fn has_sleepers(&self) -> bool {
+        self.text(&["INFO", "clients"]).unwrap().contains("blocked_clients:1")
     }
 
     /// How often a command was called, by clients and by scripts.

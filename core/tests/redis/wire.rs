@@ -118,17 +118,20 @@ fn an_answer_that_is_lost_while_others_wait_is_still_a_success() {
     let proxy = Proxy::before(server.port());
     let (one, two) = (machine(&proxy.url()), machine(&server.url()));
     write(&one, "a", b"0", in_an_hour());
-    let held = lease(&one, "a");
-    std::thread::scope(|scope| {
-        // It has the lease before the first machine can ask again.
-        let waiting = scope.spawn(|| lease(&two, "a"));
-        until("it waits", || server.text(&["INFO", "clients"]).unwrap().contains("blocked_clients:1"));
-        proxy.lose_an_answer();
-        assert_eq!(write_as(&one, "a", b"1", held), Committed::Done);
-        let other = waiting.join().unwrap();
-        assert_eq!(two.commit(id("a"), Change::None, other).unwrap(), Committed::Done);
-    });
-    assert_eq!(read(&two, "a").as_deref(), Some(b"1".as_slice()));
+    let record = Record::new(b"1".as_slice(), in_an_hour());
+    for change in [Change::Write(&record), Change::None] {
+        let held = lease(&one, "a");
+        std::thread::scope(|scope| {
+            // It has the lease before the first machine can ask again.
+            let waiting = scope.spawn(|| lease(&two, "a"));
+            until("it waits", || one.maintain() && server.has_sleepers());
+            proxy.lose_an_answer();
+            assert_eq!(one.commit(id("a"), change, held).unwrap(), Committed::Done, "{change:?}");
+            let other = waiting.join().unwrap();
+            assert_eq!(two.commit(id("a"), Change::None, other).unwrap(), Committed::Done);
+        });
+        assert_eq!(read(&two, "a").as_deref(), Some(b"1".as_slice()));
+    }
 }
 
 #[test]

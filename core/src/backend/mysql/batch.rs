@@ -1,11 +1,12 @@
 //! Many sessions in one transaction, in as few packets as they fit into.
 
 use super::failure::{Cause, Failure};
-use super::table::{Piece, Table};
+use super::statements::Piece;
+use super::table::Table;
 use super::{Mysql, TRIES};
 use crate::entry::{self, Entry};
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{SessionId, now};
+use crate::record::{Record, SessionId, now};
 use crate::store::Batch;
 
 /// What a packet has at most, however much the server takes, unless one session alone needs more: bigger ones save
@@ -14,24 +15,23 @@ const PACKET: usize = 1 << 20;
 
 impl Batch for Mysql {
     fn apply(&self, changes: &mut dyn Iterator<Item = (SessionId<'_>, &[u8])>) -> Result<()> {
-        let now = now();
-        let mut pieces = Vec::new();
+        let mut decoded = Vec::new();
         for (id, entry) in changes {
             match entry::decode(id, entry) {
-                Some(Entry::Session(record)) => pieces.push(Piece::row(id, &record, now)),
-                Some(Entry::Tombstone) => pieces.push(Piece::ended(id)),
+                Some(Entry::Session(record)) => decoded.push((id, Some(record))),
+                Some(Entry::Tombstone) => decoded.push((id, None)),
                 None => self.notices.note(Error::new(
                     ErrorKind::Damaged,
                     "a session in the buffer is damaged and was not brought to the store; look for memory errors",
                 )),
             }
         }
-        if pieces.is_empty() {
+        if decoded.is_empty() {
             return Ok(());
         }
         let mut tries = 1;
         loop {
-            let failure = match self.transact(&pieces, now) {
+            let failure = match self.transact(&decoded) {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
@@ -46,11 +46,14 @@ impl Batch for Mysql {
 
 impl Mysql {
     /// One try. On any failure the connection is dropped, which undoes the transaction.
-    fn transact(&self, pieces: &[Piece], now: i64) -> Result<(), Failure> {
+    fn transact(&self, changes: &[(SessionId<'_>, Option<Record<'_>>)]) -> Result<(), Failure> {
         let (mut connection, _) = self.any_connection()?;
         let run = |connection: &mut super::Connection| {
             let table = self.table(connection)?;
-            for packet in self.packets(pieces, &table, connection.room, now) {
+            let now = now();
+            let pieces: Vec<Piece> =
+                changes.iter().map(|(id, record)| table.piece(*id, record.as_ref(), now)).collect();
+            for packet in self.packets(&pieces, &table, connection.room, now) {
                 connection.run(&packet)?;
             }
             Ok(())
@@ -82,25 +85,22 @@ impl Mysql {
         let mut statements = Vec::new();
         let mut rest = pieces;
         while let Some(first) = rest.first() {
-            let (head, tail) = table.around(first, now);
-            let fits = match head.len() + first.text.len() + tail.len() {
-                alone if alone > room => Err(Failure::too_large(&self.target.server, first.bytes, room)),
-                _ => table.check(&self.target, first.bytes),
-            };
-            if let Err(failure) = fits {
+            let (head, separator, tail) = table.around(first.kind, now);
+            let alone = head.len() + first.text.len() + tail.len();
+            let too_large = (alone > room).then(|| Failure::too_large(&self.target.server, first.bytes, room).error);
+            let refused = first.refused.as_ref().map(|failure| failure.error.clone());
+            if let Some(error) = refused.or(too_large) {
                 // Passed over, because all others would wait for it forever.
-                self.notices.note(failure.error);
+                self.notices.note(error);
                 rest = &rest[1..];
                 continue;
             }
             let mut statement = head + &first.text;
             let fitting = rest[1..].iter().take_while(|piece| {
-                let length = statement.len() + 1 + piece.text.len() + tail.len();
-                let fits = piece.kind == first.kind
-                    && length <= room.min(PACKET)
-                    && table.check(&self.target, piece.bytes).is_ok();
+                let length = statement.len() + separator.len() + piece.text.len() + tail.len();
+                let fits = piece.kind == first.kind && piece.refused.is_none() && length <= room.min(PACKET);
                 if fits {
-                    statement.push(',');
+                    statement.push_str(separator);
                     statement.push_str(&piece.text);
                 }
                 fits

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::failure::Failure;
 use super::table::Table;
-use super::{Mysql, lease, table};
+use super::{Mysql, lease};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Record, SessionId, Version, now};
 use crate::store::{Begun, Found, Lease};
@@ -16,9 +16,12 @@ const ANOTHER_LOOK: Duration = Duration::from_millis(20);
 impl Mysql {
     /// Reads a session without a lease.
     pub(super) fn begin_shared(&self, id: SessionId<'_>, known: Option<Version>) -> Result<Begun> {
-        let (answers, connection) = self.with(&mut |connection, table| connection.run(&table.read(id, known, now())))?;
+        let (found, connection) = self.with(&mut |connection, table| {
+            let mut answers = connection.run(&table.read(id, known, now()))?;
+            Ok(found(table, &answers.swap_remove(0).rows.pop().unwrap_or_default(), known))
+        })?;
         self.pool.put(connection);
-        let found = self.found(answers[0].rows.first().map_or(&[], Vec::as_slice), known)?;
+        let found = found?;
         let existed = found != Found::Missing;
         Ok(Begun { found, lease: Lease { existed, unbuffered: existed, ..Lease::default() } })
     }
@@ -28,17 +31,24 @@ impl Mysql {
         let name = lease::name(&self.target, id);
         let release = if_exists.then(|| format!("RELEASE_LOCK('{name}')"));
         let begun = Instant::now();
-        let (row, connection) = self.with(&mut |connection, table| {
+        let (taken, connection) = self.with(&mut |connection, table| {
             loop {
                 let left = self.lock_wait.saturating_sub(begun.elapsed());
                 let slice = connection.slice(left);
                 let acquire = lease::acquire(&name, slice, connection.strict);
-                let read = table.read_after((lease::TAKEN, release.as_deref()), id, known, now());
-                let mut answers = connection.run(&format!("{acquire};{read}"))?;
+                let now = now();
+                let read = table.read_beside(lease::TAKEN, id, known, now);
+                let release = release.as_ref().map_or_else(String::new, |release| format!(";{}", table.if_missing(release, id, now)));
+                let mut answers = connection.run(&format!("{acquire};{read}{release}"))?;
                 connection.strict = true;
+                let released = answers.get(2).is_some_and(|answer| answer.first(0) == Some(b"1"));
                 let row = answers.swap_remove(1).rows.pop().unwrap_or_default();
                 match row.first().and_then(Option::as_deref) {
-                    Some(b"1") => return Ok(Some(row)),
+                    Some(b"1") => {
+                        // Released though it was there a moment before: something else deleted it in between.
+                        let session = if row[1].is_none() || released { &[] } else { &row[1..3] };
+                        return Ok(Some((found(table, session, known), released)));
+                    }
                     Some(_) if left.is_zero() => return Ok(None),
                     Some(_) if slice.is_zero() => std::thread::sleep(ANOTHER_LOOK.min(left)),
                     Some(_) => {}
@@ -50,22 +60,21 @@ impl Mysql {
                 }
             }
         })?;
-        let Some(row) = row else {
+        let Some((found, released)) = taken else {
             self.pool.put(connection);
             return Err(self.lock_timeout());
         };
-        let session = if row[1].is_none() { &[] } else { &row[1..3] };
         // An unreadable session is nobody's to hold: the connection goes, and the lock with it.
-        let found = self.found(session, known)?;
+        let found = found?;
         let existed = found != Found::Missing;
-        let token = match (if_exists && !existed, row.get(3)) {
+        let token = match (if_exists && !existed, released) {
             (false, _) => self.leases.keep(connection),
-            (true, Some(Some(released))) if released == b"1" => {
+            (true, true) => {
                 self.pool.put(connection);
                 0
             }
             // The lock goes with the connection.
-            (true, _) => 0,
+            (true, false) => 0,
         };
         Ok(Begun { found, lease: Lease { token, existed, unbuffered: existed, ..Lease::default() } })
     }
@@ -80,23 +89,23 @@ impl Mysql {
             ),
         )
     }
+}
 
-    /// The session in the fields that [`Table::read`] asks for; no fields: there is none.
-    fn found(&self, fields: &[Option<Vec<u8>>], known: Option<Version>) -> Result<Found> {
-        if fields.is_empty() {
-            return Ok(Found::Missing);
-        }
-        match Table::decode(fields) {
-            Some((Some(payload), expires)) => {
-                let version = Version::of(&payload);
-                // Sent although it is known: somebody set the row's version to NULL.
-                if known == Some(version) {
-                    return Ok(Found::Current(expires));
-                }
-                Ok(Found::Record(Record { payload: payload.into(), version, expires }))
+/// The session in the fields that [`Table::read`] asks for; no fields: there is none.
+fn found(table: &Table, fields: &[Option<Vec<u8>>], known: Option<Version>) -> Result<Found> {
+    if fields.is_empty() {
+        return Ok(Found::Missing);
+    }
+    match table.decode(fields) {
+        Some((Some(payload), expires)) => {
+            let version = Version::of(&payload);
+            // Sent although it is known: somebody set the row's version to NULL.
+            if known == Some(version) {
+                return Ok(Found::Current(expires));
             }
-            Some((None, expires)) if known.is_some() => Ok(Found::Current(expires)),
-            _ => Err(table::unreadable(&self.target)),
+            Ok(Found::Record(Record { payload: payload.into(), version, expires }))
         }
+        Some((None, expires)) if known.is_some() => Ok(Found::Current(expires)),
+        _ => Err(table.unreadable()),
     }
 }

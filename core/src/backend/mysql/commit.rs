@@ -1,23 +1,28 @@
 //! The second half of a request: the change, if the lease is still ours, and the lease given back, in one round trip.
 
-use super::connection::Connection;
+use super::connection::{Answer, Connection};
 use super::failure::{Cause, Failure};
 use super::lease::Hold;
 use super::table::Table;
 use super::{Mysql, TRIES, lease};
 use crate::error::Result;
-use crate::record::{Record, SessionId, now};
+use crate::record::{Expiry, Record, SessionId, Version, now};
 use crate::store::{Change, Committed, Lease};
 
 impl Mysql {
-    /// Refuses a session that the server, or the column, would not take whole.
-    fn check_size(&self, change: Change<'_>, sql: &str, table: &Table, connection: &Connection) -> Result<(), Failure> {
+    /// Refuses a session that the server, or the table, would not take whole.
+    fn check_size(
+        &self,
+        (id, change): (SessionId<'_>, Change<'_>),
+        sql: &str,
+        table: &Table,
+        connection: &Connection,
+    ) -> Result<(), Failure> {
         let Change::Write(record) = change else { return Ok(()) };
-        let bytes = record.payload.len();
         if sql.len() > connection.room {
-            return Err(Failure::too_large(&self.target.server, bytes, connection.room));
+            return Err(Failure::too_large(&self.target.server, record.payload.len(), connection.room));
         }
-        table.check(&self.target, bytes)
+        table.check(id, Some(record))
     }
 
     /// Without a lease.
@@ -32,7 +37,7 @@ impl Mysql {
                 return self.insert(connection, table, id, record, runs > 1);
             }
             let Some(sql) = statement(table, id, change, lease.existed, None) else { return Ok(Committed::Done) };
-            self.check_size(change, &sql, table, connection)?;
+            self.check_size((id, change), &sql, table, connection)?;
             let answers = connection.run(&sql)?;
             Ok(outcome(change, lease.existed, answers[0].affected))
         })?;
@@ -51,11 +56,12 @@ impl Mysql {
     ) -> Result<Committed, Failure> {
         let now = now();
         let sql = table.insert(id, record, now);
-        self.check_size(Change::Write(record), &sql, table, connection)?;
+        self.check_size((id, Change::Write(record)), &sql, table, connection)?;
         match connection.run(&sql) {
             Err(Failure { cause: Cause::Duplicate, .. }) => {
                 let answers = connection.run(&table.replace_expired(id, record, now))?;
-                let ours = answers[0].affected > 0 || (again && answers[1].is_one());
+                let now_there = || stored(table, &answers[1]) == Some((record.version, record.expires));
+                let ours = answers[0].affected > 0 || (again && now_there());
                 Ok(if ours { Committed::Done } else { Committed::Collision })
             }
             run => run.map(|_| Committed::Done),
@@ -79,7 +85,7 @@ impl Mysql {
                 Some(statement) => format!("{statement};{release}"),
                 None => release,
             };
-            self.check_size(change, &sql, &table, connection)?;
+            self.check_size((id, change), &sql, &table, connection)?;
             let mut tries = 1;
             loop {
                 match connection.run(&sql) {
@@ -113,8 +119,8 @@ impl Mysql {
         }
     }
 
-    /// The connection broke before it answered: either the lease was lost before, or only the answer was. Where somebody
-    /// else has written the session since, it counts as lost.
+    /// The connection broke before it answered: either the lease was lost before, or only the answer was. Where
+    /// somebody else has written the session since, it counts as lost.
     fn look_again(&self, id: SessionId<'_>, change: Change<'_>, name: &str, token: u128) -> Result<Committed> {
         if matches!(change, Change::None) {
             return Ok(Committed::LeaseLost);
@@ -124,9 +130,9 @@ impl Mysql {
                 // With the lock in hand, whatever the broken connection had begun is over.
                 let slice = connection.slice(self.target.server.timeout);
                 let (acquire, release) = (lease::acquire(name, slice, false), lease::release(name));
-                let answers = connection.run(&format!("{acquire};{};{release}", table.mark(id)))?;
+                let answers = connection.run(&format!("{acquire};{};{release}", table.whole(id)))?;
                 connection.strict = true;
-                Ok(answers)
+                Ok(is_done(table, &answers[1], change, Hold::of(name, token).mark))
             })
         };
         // Looking changes nothing, so it may be done as often as the connection breaks.
@@ -136,15 +142,8 @@ impl Mysql {
                 looked = look();
             }
         }
-        let (answers, connection) = looked?;
+        let (done, connection) = looked?;
         self.pool.put(connection);
-        let done = match change {
-            Change::None => false,
-            Change::Destroy => answers[1].rows.is_empty(),
-            Change::Touch(_) | Change::Write(_) => {
-                answers[1].first(0) == Some(Hold::of(name, token).mark.to_string().as_bytes())
-            }
-        };
         Ok(if done { Committed::Done } else { Committed::LeaseLost })
     }
 }
@@ -159,8 +158,8 @@ fn statement(
 ) -> Option<String> {
     Some(match change {
         Change::None => return None,
-        Change::Touch(expires) => table.touch(id, expires, hold),
-        Change::Write(record) if existed => table.update(id, record, hold),
+        Change::Touch(expires) => table.touch(id, expires, now(), hold),
+        Change::Write(record) if existed => table.update(id, record, now(), hold),
         Change::Write(record) => table.upsert(id, record, now(), hold),
         Change::Destroy => table.delete(id, hold),
     })
@@ -173,4 +172,22 @@ fn outcome(change: Change<'_>, existed: bool, affected: u64) -> Committed {
         Change::Touch(_) if affected == 0 => Committed::Gone,
         _ => Committed::Done,
     }
+}
+
+/// Whether a change was made, by what [`Table::whole`] answers later.
+fn is_done(table: &Table, answer: &Answer, change: Change<'_>, mark: u64) -> bool {
+    match change {
+        Change::None => false,
+        Change::Destroy => answer.rows.is_empty(),
+        _ if table.is_own() => answer.first(0) == Some(mark.to_string().as_bytes()),
+        // Elsewhere no mark has a place, and what stands there has to do.
+        Change::Touch(expires) => stored(table, answer).is_some_and(|(_, there)| there == expires),
+        Change::Write(record) => stored(table, answer) == Some((record.version, record.expires)),
+    }
+}
+
+/// What stands in the row that [`Table::whole`] found.
+fn stored(table: &Table, answer: &Answer) -> Option<(Version, Expiry)> {
+    let (payload, expires) = table.decode(answer.rows.first()?.get(1..)?)?;
+    Some((Version::of(&payload?), expires))
 }

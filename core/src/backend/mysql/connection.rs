@@ -6,15 +6,18 @@
 //! earlier one stays, and so whoever gets a [`Failure`] drops the connection, unless its cause is [`Cause::Busy`] or
 //! [`Cause::Duplicate`] and he knows what the connection holds.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mysql::consts::CapabilityFlags;
 use mysql::prelude::Queryable;
 use mysql::{Conn, DriverError, Opts, OptsBuilder, Value};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::failure::{Cause, Failure};
 use super::target::Target;
@@ -64,12 +67,13 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects and logs in.
-    pub(super) fn open(target: &Arc<Target>) -> Result<Connection, Failure> {
+    /// Connects and logs in. `wary`: the server did not answer when it was asked last.
+    pub(super) fn open(target: &Arc<Target>, wary: bool) -> Result<Connection, Failure> {
         let failed = |error| connect_failure(target, Failure::of(&target.server, error));
-        let conn = dial(target).map_err(failed)?;
+        let conn = dial(target, wary).map_err(failed)?;
         // While it logs in, the time for connecting is the limit of each answer; now that for answers is.
-        set_timeout(&conn, target.server.timeout).map_err(|cause| failed(cause.into()))?;
+        let limited = socket(&conn).and_then(|socket| socket.set_read_timeout(Some(target.server.timeout)));
+        limited.map_err(|cause| failed(cause.into()))?;
         let mut connection = Connection {
             conn,
             target: Arc::clone(target),
@@ -83,7 +87,7 @@ impl Connection {
         let answers = connection.run(&format!(
             "SET NAMES binary;\
              SET SESSION autocommit=1,SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',\
-             SESSION innodb_lock_wait_timeout={wait},SESSION lock_wait_timeout={wait};\
+             SESSION time_zone='+00:00',SESSION innodb_lock_wait_timeout={wait},SESSION lock_wait_timeout={wait};\
              SELECT @@max_allowed_packet,VERSION()"
         ))?;
         let text = |column| answers[2].first(column).map(String::from_utf8_lossy).unwrap_or_default();
@@ -94,7 +98,14 @@ impl Connection {
 
     /// Runs the statements in `sql`, separated by semicolons: one round trip. There are as many answers as statements.
     pub(super) fn run(&mut self, sql: &str) -> Result<Vec<Answer>, Failure> {
-        self.exchange(sql).map_err(|error| Failure::of(&self.target.server, error))
+        self.exchange(sql).map_err(|error| {
+            let failure = Failure::of(&self.target.server, error);
+            if matches!(failure.cause, Cause::Closed | Cause::Silent) {
+                // Else the crate, which says goodbye when the connection is dropped, would wait for that to be taken.
+                let _ = socket(&self.conn).and_then(|socket| socket.shutdown(Shutdown::Both));
+            }
+            failure
+        })
     }
 
     fn exchange(&mut self, sql: &str) -> mysql::Result<Vec<Answer>> {
@@ -157,9 +168,14 @@ fn options(target: &Target) -> OptsBuilder {
         .write_timeout(Some(server.timeout))
 }
 
-fn dial(target: &Target) -> mysql::Result<Conn> {
+fn dial(target: &Target, wary: bool) -> mysql::Result<Conn> {
     let (host, port) = match &target.server.address {
-        Address::Unix(path) => return Conn::new(Opts::from(options(target).socket(path.to_str()))),
+        Address::Unix(path) => {
+            if wary && !has_room(path)? {
+                return Err(DriverError::ConnectTimeout.into());
+            }
+            return Conn::new(Opts::from(options(target).socket(path.to_str())));
+        }
         Address::Tcp { host, port } => (host.as_str(), *port),
     };
     let addresses = (host, port).to_socket_addrs().map_err(|cause| {
@@ -180,6 +196,16 @@ fn dial(target: &Target) -> mysql::Result<Conn> {
     Err(failure)
 }
 
+/// Whether another connection to a unix socket would find room in its queue. If there is none, as when the server
+/// hangs, connect(2) waits for it without any limit. Looking takes a connection of its own, which the server notes as an
+/// aborted one, so it is done only where there is reason to.
+fn has_room(path: &Path) -> io::Result<bool> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    let connected = socket.connect(&SockAddr::unix(path)?);
+    Ok(!connected.is_err_and(|cause| cause.kind() == io::ErrorKind::WouldBlock))
+}
+
 /// `options` for one address of `host`.
 fn at(options: OptsBuilder, tls: bool, host: &str, address: SocketAddr) -> OptsBuilder {
     let options = options.tcp_port(address.port());
@@ -196,9 +222,10 @@ fn at(options: OptsBuilder, tls: bool, host: &str, address: SocketAddr) -> OptsB
     options.ip_or_hostname(Some(host)).bind_address(Some(SocketAddr::new(any, 0)))
 }
 
-fn set_timeout(conn: &Conn, timeout: Duration) -> std::io::Result<()> {
+/// The socket of a connection, by a descriptor of its own. Of a unix socket or not: what is asked of it here is the
+/// same for every kind.
+fn socket(conn: &Conn) -> io::Result<UnixStream> {
     // SAFETY: the descriptor is open as long as `conn`, which outlives this borrow.
     let descriptor = unsafe { BorrowedFd::borrow_raw(conn.as_raw_fd()) };
-    // SO_RCVTIMEO belongs to the socket, whichever descriptor it is set by, and is the same for every kind of socket.
-    UnixStream::from(descriptor.try_clone_to_owned()?).set_read_timeout(Some(timeout))
+    descriptor.try_clone_to_owned().map(UnixStream::from)
 }

@@ -140,7 +140,10 @@ fn refused(server: &Server, code: u16, text: &str) -> Failure {
         1044 | 1045 | 1698 => (
             Cause::Other,
             Refused,
-            format!("{server} does not let the user in: {text}; check user and password in rustdb.store, and the user's rights"),
+            format!(
+                "{server} does not let the user in: {text}; check user and password in rustdb.store, and the user's \
+                 rights"
+            ),
         ),
         1049 => (
             Cause::Other,
@@ -151,8 +154,8 @@ fn refused(server: &Server, code: u16, text: &str) -> Failure {
             Cause::Other,
             Refused,
             format!(
-                "the user of {server} lacks a right: {text}; it needs SELECT, INSERT, UPDATE and DELETE on the table of \
-                 sessions"
+                "the user of {server} lacks a right: {text}; it needs SELECT, INSERT, UPDATE and DELETE on the table \
+                 of sessions"
             ),
         ),
         1209 | 1290 | 1792 | 1836 => (
@@ -169,7 +172,7 @@ fn refused(server: &Server, code: u16, text: &str) -> Failure {
         1040 | 1203 | 1226 => (
             Cause::Other,
             Refused,
-            format!("{server} takes no more connections: {text}; raise its limit, or lower the number of PHP processes"),
+            format!("{server} takes no more connections: {text}; raise its limit, or run fewer PHP processes"),
         ),
         1129 | 1130 => (
             Cause::Other,
@@ -195,10 +198,18 @@ fn refused(server: &Server, code: u16, text: &str) -> Failure {
             format!("{server} ended the connection: {text}; see whether it was restarted"),
         ),
         1064 => (Cause::Other, Internal, format!("{server} does not understand a statement of rustdb's (error 1064)")),
+        // Made to happen by Table::replacing.
+        1048 => (
+            Cause::Other,
+            Refused,
+            format!("{server} takes ids for equal that differ in case only, so a session was not stored"),
+        ),
         1292 | 1366 => (
             Cause::Other,
             Refused,
-            format!("{server} cannot keep a session in the column it has for it (error {code}); its last stored state stays"),
+            format!(
+                "{server} cannot keep a session in the column it has for it (error {code}); its last stored state stays"
+            ),
         ),
         _ => (Cause::Other, Refused, format!("{server} refuses: {text} (error {code})")),
     };

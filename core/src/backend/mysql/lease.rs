@@ -117,7 +117,8 @@ impl Leases {
         for (token, held) in held {
             // Whoever has it locked is talking to the server himself.
             let Some(mut place) = held.try_lock() else { continue };
-            let Some(connection) = place.as_mut().filter(|connection| connection.used.elapsed() >= SILENCE) else { continue };
+            let silent = |connection: &&mut Connection| connection.used.elapsed() >= SILENCE;
+            let Some(connection) = place.as_mut().filter(silent) else { continue };
             let Err(Failure { cause, error }) = connection.run("DO 1") else { continue };
             *place = None;
             drop(place);

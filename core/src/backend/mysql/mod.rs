@@ -1,4 +1,4 @@
-//! MySQL and MariaDB: one row a session, in a table that is rustdb's own.
+//! MySQL and MariaDB: one row a session, in a table of rustdb's own or of another program ([`layout`]).
 //!
 //! What a request costs is round trips, so each call is one packet of several statements ([`connection`]):
 //!
@@ -8,19 +8,22 @@
 //! ```
 //! The lock and the session are read by statements of their own: a `SELECT` that waits for a lock itself may answer
 //! with the state from before its wait. [`begin`] and [`commit`] are that path; [`lease`] tells what a lock is worth,
-//! [`table`] what the statements look like, [`failure`] what can go wrong.
+//! [`statements`] what they look like, [`failure`] what can go wrong.
 
 mod batch;
 mod begin;
 mod commit;
 mod connection;
 mod failure;
+mod layout;
 mod lease;
+mod statements;
 mod sweep;
 mod table;
 mod target;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -35,7 +38,7 @@ use self::target::Target;
 use super::pool::Pool;
 use crate::error::Result;
 use crate::notices::Notices;
-use crate::record::{SessionId, Version};
+use crate::record::{SessionId, Version, now};
 use crate::server::Server;
 use crate::store::{Access, Backend, Begun, Change, Committed, Found, Lease, Store};
 
@@ -48,7 +51,11 @@ pub struct Mysql {
     pool: Pool<Connection>,
     /// The table, once somebody has looked at it.
     table: Mutex<Option<Arc<Table>>>,
+    /// How far garbage collection has come in a table that it looks through by id.
+    swept: Mutex<Option<Vec<u8>>>,
     leases: Leases,
+    /// Whether the server failed to answer when it was asked last.
+    wary: AtomicBool,
     locking: bool,
     lock_wait: Duration,
     notices: Notices,
@@ -65,7 +72,9 @@ impl Mysql {
             target: Arc::new(Target::of(server)?),
             pool: Pool::default(),
             table: Mutex::new(None),
+            swept: Mutex::new(None),
             leases: Leases::default(),
+            wary: AtomicBool::new(false),
             locking,
             lock_wait,
             notices: Notices::default(),
@@ -77,7 +86,12 @@ impl Mysql {
         if let Some(connection) = self.pool.take() {
             return Ok((connection, true));
         }
-        let connected = self.pool.connect(|| Connection::open(&self.target).map_err(|failure| failure.error));
+        let connected = self.pool.connect(|| {
+            let wary = self.wary.load(Ordering::Relaxed);
+            let opened = Connection::open(&self.target, wary).map_err(|failure| failure.error);
+            self.wary.store(opened.is_err(), Ordering::Relaxed);
+            opened
+        });
         connected.map(|connection| (connection, false)).map_err(|error| Failure { cause: Cause::Other, error })
     }
 
@@ -96,7 +110,10 @@ impl Mysql {
         match failure.cause {
             // Others that were idle broke as well.
             Cause::Closed => self.pool.clear(),
-            Cause::Silent => self.pool.note_silence(&failure.error),
+            Cause::Silent => {
+                self.wary.store(true, Ordering::Relaxed);
+                self.pool.note_silence(&failure.error);
+            }
             Cause::NoTable => *self.table.lock() = None,
             Cause::Busy | Cause::Duplicate | Cause::Other => {}
         }
@@ -188,5 +205,16 @@ impl Backend for Mysql {
 
     fn bytes(&self) -> Option<u64> {
         None
+    }
+
+    fn owner(&self, claim: Option<&str>) -> Result<Option<String>> {
+        let (record, connection) = self.with(&mut |connection, table| {
+            let Some(sql) = table.owner(claim, now())? else { return Ok(None) };
+            let answers = connection.run(&sql)?;
+            let record = answers.last().and_then(|answer| answer.first(0)).map(|record| table.plain(record));
+            record.transpose()
+        })?;
+        self.pool.put(connection);
+        Ok(record)
     }
 }

@@ -1,4 +1,6 @@
 //! Garbage collection: a bounded number of rows at a time, found by the index on the expiry, by one machine at a time.
+//!
+//! A table without that index is looked through in the order of its ids, a bounded number of rows at a time too.
 
 use std::time::Duration;
 
@@ -24,9 +26,13 @@ impl Sweep for Mysql {
         let sweeper = lease::sweep_name(&self.target);
         let (swept, connection) = self.with(&mut |connection, table| {
             let rows = limit.min(ROWS).min(connection.room / (2 * ID)).max(1);
+            let after = self.swept.lock().clone().filter(|_| !table.indexed);
+            let search = match table.indexed {
+                true => table.expired(now, skip, rows + 1),
+                false => table.next_ids(now, after.as_deref().and_then(|id| SessionId::parse(id).ok()), rows + 1),
+            };
             let (acquire, taken) = (lease::acquire(&sweeper, Duration::ZERO, connection.strict), lease::TAKEN);
-            let mut answers =
-                connection.run(&format!("{acquire};SELECT {taken};{}", table.expired(now, skip, rows + 1)))?;
+            let mut answers = connection.run(&format!("{acquire};SELECT {taken};{search}"))?;
             connection.strict = true;
             if !answers[1].is_one() {
                 // Another machine is at it.
@@ -35,7 +41,11 @@ impl Sweep for Mysql {
             let mut found = answers.remove(2).rows;
             let more = found.len() > rows;
             found.truncate(rows);
-            let found: Vec<Vec<u8>> = found.into_iter().filter_map(|mut row| row.pop().flatten()).collect();
+            let last = found.iter().rev().find_map(|row| row[0].clone().filter(|id| SessionId::parse(id).is_ok()));
+            *self.swept.lock() = last.filter(|_| more && !table.indexed);
+            let expired = |row: &Vec<Option<Vec<u8>>>| row[1].as_deref() == Some(b"1");
+            let found: Vec<Vec<u8>> =
+                found.into_iter().filter(expired).filter_map(|row| row.into_iter().next().flatten()).collect();
             let due = found.iter().filter_map(|id| SessionId::parse(id).ok()).filter(|id| may_collect(*id)).collect();
             let due: Vec<SessionId<'_>> = self.unused(connection, due)?;
             let kept = (found.len() - due.len()) as u64;
@@ -48,9 +58,13 @@ impl Sweep for Mysql {
 }
 
 impl Mysql {
-    /// Those of `ids` that no machine has a lease on: a long request may outlive the expiry of its session, and moves it
-    /// at its end. Whoever begins later finds the session expired, whether its row is there or not.
-    fn unused<'i>(&self, connection: &mut Connection, mut ids: Vec<SessionId<'i>>) -> Result<Vec<SessionId<'i>>, Failure> {
+    /// Those of `ids` that no machine has a lease on: a long request may outlive the expiry of its session, and moves
+    /// it at its end. Whoever begins later finds the session expired, whether its row is there or not.
+    fn unused<'i>(
+        &self,
+        connection: &mut Connection,
+        mut ids: Vec<SessionId<'i>>,
+    ) -> Result<Vec<SessionId<'i>>, Failure> {
         if !self.locking || ids.is_empty() {
             return Ok(ids);
         }

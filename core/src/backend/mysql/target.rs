@@ -1,14 +1,17 @@
 //! The server, the table and the encryption that `rustdb.store` names.
 //!
 //! ```text
-//! mysql://USER:PASSWORD@HOST/DATABASE?table=sessions&tls=1&ca=FILE&cert=FILE&key=FILE&verify=0
+//! mysql://USER:PASSWORD@HOST/DATABASE?table=sessions&layout=laravel&lifetime=SECONDS
+//!     &tls=1&ca=FILE&cert=FILE&key=FILE&verify=0
 //! ```
 
 use std::path::PathBuf;
 
 use mysql::{ClientIdentity, SslOpts};
 
+use super::layout::{LAYOUTS, Layout};
 use crate::error::{Error, ErrorKind, Result};
+use crate::record::MAX_LIFETIME;
 use crate::server::{Address, Server};
 
 /// What is said in `rustdb.store`, checked.
@@ -17,11 +20,15 @@ pub(super) struct Target {
     pub(super) server: Server,
     /// The table's name, of characters that need no escape in backquotes.
     pub(super) table: String,
+    /// Whose table it is; `None`: its columns tell.
+    pub(super) layout: Option<&'static Layout>,
+    /// How long a session lives after its last use, for tables that say no more than when that was.
+    pub(super) lifetime: Option<i64>,
     /// `None`: the connection is not encrypted.
     pub(super) tls: Option<SslOpts>,
 }
 
-const OPTIONS: [&str; 6] = ["table", "tls", "ca", "cert", "key", "verify"];
+const OPTIONS: [&str; 8] = ["table", "layout", "lifetime", "tls", "ca", "cert", "key", "verify"];
 
 fn wrong(what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Config, format!("rustdb.store {what}"))
@@ -43,7 +50,31 @@ impl Target {
         if table.is_empty() || table.len() > 64 || !table.bytes().all(plain) {
             return Err(wrong("has a table= that is not 1 to 64 of A-Z, a-z, 0-9, _, $ and -"));
         }
-        Ok(Target { table: table.to_owned(), tls: tls(server)?, server: server.clone() })
+        Ok(Target {
+            table: table.to_owned(),
+            layout: layout(server)?,
+            lifetime: lifetime(server)?,
+            tls: tls(server)?,
+            server: server.clone(),
+        })
+    }
+}
+
+fn layout(server: &Server) -> Result<Option<&'static Layout>> {
+    let Some(name) = server.option("layout") else { return Ok(None) };
+    // One table under two names: UserFrosting's is Laravel's.
+    let meant = if name == "userfrosting" { "laravel" } else { name };
+    LAYOUTS.iter().find(|layout| layout.name == meant).map(Some).ok_or_else(|| {
+        let names: Vec<&str> = LAYOUTS.iter().map(|layout| layout.name).collect();
+        wrong(format_args!("has layout={name}; it takes {} and userfrosting", names.join(", ")))
+    })
+}
+
+fn lifetime(server: &Server) -> Result<Option<i64>> {
+    let Some(text) = server.option("lifetime") else { return Ok(None) };
+    match text.parse::<u64>() {
+        Ok(seconds @ 1..=MAX_LIFETIME) => Ok(Some(seconds as i64)),
+        _ => Err(wrong(format_args!("has lifetime={text}; it takes whole seconds from 1 to {MAX_LIFETIME}"))),
     }
 }
 
@@ -72,8 +103,9 @@ fn tls(server: &Server) -> Result<Option<SslOpts>> {
     };
     for name in ["ca", "cert", "key"] {
         if let Some(path) = file(name) {
-            std::fs::File::open(&path)
-                .map_err(|cause| Error::io(format_args!("cannot read {}, which rustdb.store names as {name}", path.display()), &cause))?;
+            std::fs::File::open(&path).map_err(|cause| {
+                Error::io(format_args!("cannot read {}, which rustdb.store names as {name}", path.display()), &cause)
+            })?;
         }
     }
     Ok(Some(
@@ -103,6 +135,8 @@ mod tests {
             "mysql://u:secret@h/db?tls=1&ca=/nowhere",
             "mysql://u:secret@h/db?tls=1&cert=/nowhere",
             "mysql://u:secret@h/db?tls=1&socket=/s",
+            "mysql://u:secret@h/db?layout=wordpress",
+            "mysql://u:secret@h/db?lifetime=0",
             "mysql://u:secret@h/db?colour=red",
         ] {
             let error = target(url).unwrap_err();

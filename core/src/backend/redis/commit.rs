@@ -37,6 +37,10 @@ impl Redis {
             Outcome::Unlocked => self.take_again(id, change, lease)?,
         };
         if repeated && committed == Committed::LeaseLost {
+            if matches!(change, Change::None) {
+                // It was let go the first time.
+                return Ok(Committed::Done);
+            }
             return Err(Error::new(
                 ErrorKind::Unreachable,
                 format!(

@@ -80,7 +80,14 @@ fn refused(error: &ServerError, server: &Server, prefix: &str) -> Error {
     let detail = error.details().unwrap_or_default();
     // Before they have said who they are, clients may send but few and short arguments (networking.c:
     // "unauthenticated multibulk length"), so a script is answered by this and not by NOAUTH.
-    let code = if detail.contains(": unauthenticated ") { "NOAUTH" } else { error.code() };
+    let code = match detail {
+        _ if detail.contains(": unauthenticated ") => "NOAUTH",
+        // Before version 7 an error inside a script came at the end of another one.
+        _ if detail.starts_with("Error running script") || error.code().starts_with("@user_script") => {
+            detail.rsplit(": -").next().and_then(|cause| cause.split(' ').next()).unwrap_or_default()
+        }
+        _ => error.code(),
+    };
     let (kind, message) = match code {
         "OOM" => (
             Full,
@@ -166,6 +173,12 @@ mod tests {
     fn whoever_reads_it_knows_what_to_do() {
         for (answer, kind, part) in [
             ("OOM command not allowed when used memory > 'maxmemory'.", ErrorKind::Full, "raise maxmemory"),
+            (
+                "ERR Error running script (call to f_d11): @user_script:13: @user_script: 13: -OOM command not allowed",
+                ErrorKind::Full,
+                "raise maxmemory",
+            ),
+            ("@user_script: 75: -OOM command not allowed", ErrorKind::Full, "raise maxmemory"),
             ("MISCONF Redis is configured to save RDB snapshots", ErrorKind::Full, "its disk"),
             ("READONLY You can't write against a read only replica.", ErrorKind::Refused, "name its master"),
             ("LOADING Redis is loading the dataset in memory", ErrorKind::Unreachable, "still loading"),
@@ -191,6 +204,7 @@ mod tests {
         for answer in [
             "ERR unknown command 'AUTH', with args beginning with: 'joe' 's3cret' ",
             "ERR unknown command `AUTH`, with args beginning with: `joe`, `s3cret`, ",
+            "ERR unknown command 'EVALSHA', with args beginning with: 'a'' '0123abc' ",
             "ERR bad s3cret",
             "NOPERM User joe has no permissions to access the 'P:0123abc' key",
             "EXTRA no such key 'P:0123abc' there",

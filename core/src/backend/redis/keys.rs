@@ -6,6 +6,7 @@
 //! PREFIX id _GONE    its tombstone: it was destroyed a moment ago
 //! PREFIX id _WAIT    somebody waits for its lock
 //! PREFIX id _NEXT    the list on which those sleep
+//! PREFIX _OWNER      the one machine that uses the store, where it said that it is the only one
 //! ```
 //! The first two are as phpredis has them (redis_session.c: `redis_session_key`, `lock_acquire`), so that both can be
 //! used side by side; phpredis has no others. An id has no `_`, so no key is another session's.
@@ -56,7 +57,12 @@ impl Keys {
         self.key(id.as_bytes(), b"_NEXT")
     }
 
-    /// All of them, in the order of the list above.
+    /// The record of the store's owner.
+    pub fn owner(&self) -> Vec<u8> {
+        self.key(b"", b"_OWNER")
+    }
+
+    /// All of a session's, in the order of the list above.
     pub fn all(&self, id: SessionId<'_>) -> Vec<Vec<u8>> {
         vec![self.session(id), self.lock(id), self.key(id.as_bytes(), b"_GONE"), self.wait(id), self.next(id)]
     }

@@ -150,7 +150,8 @@ fn send_on(
         // The server waits on our behalf and goes on to the script by itself, so there is no way back and forth
         // between an invitation and the attempt that follows it.
         let mut sleep = cmd("BLPOP");
-        sleep.arg(&pause.list).arg(pause.limit.as_secs_f64().max(0.001));
+        // Before version 7 what is less than a millisecond becomes 0, which means for ever.
+        sleep.arg(&pause.list).arg(pause.limit.as_secs_f64().max(0.01));
         commands.push(sleep);
     }
     commands.extend(calls.iter().map(|call| call.command(true)));

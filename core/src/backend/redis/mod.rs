@@ -1,9 +1,9 @@
-//! Redis and Valkey: sessions and locks as phpredis keeps them ([`keys`]), in two round trips a request.
+//! Redis and Valkey: sessions and locks as phpredis keeps them (keys.rs), in two round trips a request.
 //!
 //! # A lease
-//! `begin` is one [`script`]: it sets the lock key, which lives for a few seconds, and reads. `commit` is another: it
-//! looks whether the lock is still ours, writes, removes the lock and wakes one who waits. In between
-//! [`Redis::maintain`] prolongs the [`leases`]. Whoever finds the lock taken leaves a mark and sleeps on a list, from
+//! `begin` is one script (script.rs): it sets the lock key, which lives for a few seconds, and reads. `commit` is
+//! another: it looks whether the lock is still ours, writes, removes the lock and wakes one who waits. In between
+//! `maintain` prolongs the leases (leases.rs). Whoever finds the lock taken leaves a mark and sleeps on a list, from
 //! which whoever lets go wakes it; it also looks again by itself, because phpredis wakes nobody, and a machine that
 //! died neither.
 //!
@@ -16,7 +16,7 @@
 //!
 //! # What is gone
 //! An eviction, a flush or a restart without data look like a destroyed session. So a destroyed one leaves a tombstone
-//! for [`TOMBSTONE`], and a session that is missing at commit is written again unless there is one. Lock keys can be
+//! for five minutes, and a session that is missing at commit is written again unless there is one. Lock keys can be
 //! evicted too: when nobody has the lock at commit, and the session still is what it was at `begin`, the lease is taken
 //! again and the change carried out.
 //!
@@ -24,7 +24,7 @@
 //! A connection found closed before anything is sent costs nothing but a new one. If it breaks while an answer is
 //! awaited, the same is sent once more: `begin` finds its own token in the lock, `commit` finds its lease gone and then
 //! looks whether the session is just as it wanted to leave it. A server that does not answer in time is left alone for
-//! a moment ([`super::pool`]).
+//! a moment (pool.rs).
 
 mod begin;
 mod commit;
@@ -44,7 +44,7 @@ use redis::Value;
 use self::keys::Keys;
 use self::leases::Leases;
 use self::link::Link;
-use self::script::{APPLY, Call, RENEW};
+use self::script::{APPLY, Call, OWNER, RENEW};
 use crate::entry::{self, Entry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::notices::Notices;
@@ -70,9 +70,15 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// The store on `server`; it connects when it is first used. Options of the URL: `prefix=`, with which all keys
-    /// begin, and for `rediss://` `ca=`, `cert=`, `key=` and `verify=` ([`tls::config`]). `locking`: whether requests of
-    /// one session exclude each other; `lock_wait`: for how long one waits for another machine's.
+    /// The store on `server`; it connects when it is first used. `locking`: whether requests of one session exclude each
+    /// other; `lock_wait`: for how long one waits for another machine's. Options of the URL:
+    ///
+    /// - `prefix=TEXT`: what all keys begin with; `PHPREDIS_SESSION:` if it is not given.
+    /// - `ca=FILE`: with `rediss://`, certificates (PEM) of which one must have signed the server's; without it, those the
+    ///   system trusts.
+    /// - `cert=FILE` and `key=FILE`: our own certificate and its key (PEM), for a server that asks for one.
+    /// - `verify=0`: any certificate is taken. The connection is encrypted then, but whoever is able to sit between this
+    ///   machine and the server can read and change everything, the password and all sessions included: for tests only.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for an option that is not allowed, or that of reading a file that one names.
@@ -161,6 +167,15 @@ impl Backend for Redis {
 
     fn bytes(&self) -> Option<u64> {
         None
+    }
+
+    fn owner(&self, claim: Option<&str>) -> Result<Option<String>> {
+        let call = Call::new(&OWNER, vec![self.keys.owner()]).bytes(claim.unwrap_or("").as_bytes());
+        match self.link.run(call, None)?.value {
+            Value::Nil => Ok(None),
+            Value::BulkString(record) => Ok(Some(String::from_utf8_lossy(&record).into_owned())),
+            other => Err(self.link.unexpected(other)),
+        }
     }
 }
 

@@ -25,6 +25,9 @@ pub static RENEW: Script = Script::new(include_str!("renew.lua"));
 /// Writes and removes many sessions.
 pub static APPLY: Script = Script::new(include_str!("apply.lua"));
 
+/// Asks for the owner's record, and makes it.
+pub static OWNER: Script = Script::new(include_str!("owner.lua"));
+
 impl Script {
     const fn new(text: &'static str) -> Script {
         Script { text, hash: OnceLock::new() }

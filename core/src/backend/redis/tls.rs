@@ -16,12 +16,7 @@ use crate::server::{Address, Server};
 /// The options of a URL that are read here.
 pub const OPTIONS: [&str; 4] = ["ca", "cert", "key", "verify"];
 
-/// How to encrypt, as the URL says:
-///
-/// - `ca=FILE`: certificates (PEM) of which one must have signed the server's; without it, those the system trusts.
-/// - `cert=FILE` and `key=FILE`: our own certificate and its key (PEM), for a server that asks for one.
-/// - `verify=0`: any certificate is taken. The connection is encrypted then, but whoever is able to sit between this
-///   machine and the server can read and change everything, the password and all sessions included: for tests only.
+/// How to encrypt, if the URL says so; `None`: not at all. [`super::Redis::open`] tells what the options mean.
 ///
 /// # Errors
 /// [`ErrorKind::Config`], or that of reading a file.
