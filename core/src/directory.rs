@@ -128,6 +128,17 @@ pub fn default_store(save_path: &str) -> Result<PathBuf> {
     })
 }
 
+/// Whether the file system that a file lies on has less than 64 KiB left.
+pub fn is_full(path: &Path) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let Ok(path) = std::ffi::CString::new(path.as_os_str().as_bytes()) else { return false };
+    // SAFETY: a zeroed statvfs is valid, and both pointers are good for the call.
+    unsafe {
+        let mut found: libc::statvfs = std::mem::zeroed();
+        libc::statvfs(path.as_ptr(), &mut found) == 0 && found.f_bavail as u64 * (found.f_frsize as u64) < 64 << 10
+    }
+}
+
 fn is_temporary(path: &Path) -> bool {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     real == Path::new("/tmp") || real == Path::new("/var/tmp") || real == Path::new("/dev/shm")

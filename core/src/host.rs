@@ -150,7 +150,7 @@ impl Host {
             let (store, mark): (Box<dyn Backend>, u64) = match &settings.store {
                 StoreUrl::Server { server, .. } => {
                     name = server.to_string();
-                    let store = open_server(server, settings)?;
+                    let store = open_server(server, settings, &shared)?;
                     let mark = claim::claim(&*store, server, directory)?;
                     (store, mark)
                 }
@@ -217,9 +217,9 @@ impl Host {
 
     /// Opens a store that other machines have too.
     fn open_shared(directory: &Path, server: &Server, settings: &Settings) -> Result<Host> {
-        let store = open_server(server, settings)?;
-        claim::refuse_owned(&*store, server)?;
         let (owner, shared) = Owner::join(directory, false, |_| Shared::open(directory).map(Arc::new))?;
+        let store = open_server(server, settings, &shared)?;
+        claim::refuse_owned(&*store, server)?;
         let flusher = Flusher::new(HostLocks::open(directory, Arc::clone(&shared))?);
         Ok(Host {
             name: server.to_string(),
@@ -399,11 +399,11 @@ impl Host {
 }
 
 /// A store on a server. Leases are for those that several machines share.
-fn open_server(server: &Server, settings: &Settings) -> Result<Box<dyn Backend>> {
+fn open_server(server: &Server, settings: &Settings, shared: &Shared) -> Result<Box<dyn Backend>> {
     let leases = settings.multi_host && settings.lock == LockMode::Exclusive;
     Ok(match server.product {
         Product::Mysql => Box::new(Mysql::open(server, leases, settings.lock_wait)?),
-        Product::Redis => Box::new(Redis::open(server, leases, settings.lock_wait)?),
+        Product::Redis => Box::new(Redis::open(server, leases, settings.lock_wait)?.on_machine(shared.machine())),
     })
 }
 

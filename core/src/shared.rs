@@ -5,6 +5,7 @@
 //!      0     8   magic and format version, "rustdbS1"
 //!      8     8   the epoch of the newest session buffer (`buffer::epoch`)
 //!     16     4   the gate of the session buffer (`buffer::gate`)
+//!     24     8   the number of this machine's share of a store on a server: random, not zero
 //!     64  8 each the counters, in the order of `Counter`; they only grow, and restart with the file
 //!   4096  4 each 1024 words, the wait queues of `lock::queue`
 //! ```
@@ -19,11 +20,14 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use rand::RngExt;
+
 use crate::error::{Error, ErrorKind, Result};
 
 const MAGIC: &[u8; 8] = b"rustdbS1";
 const EPOCH_AT: usize = 8;
 const GATE_AT: usize = 16;
+const MACHINE_AT: usize = 24;
 const COUNTERS_AT: usize = 64;
 const QUEUE_AT: usize = 4096;
 const QUEUE_WORDS: usize = 1024;
@@ -116,18 +120,31 @@ impl Shared {
         if base == libc::MAP_FAILED {
             return Err(failed("cannot map", &std::io::Error::last_os_error()));
         }
-        Ok(Shared { base: NonNull::new(base.cast()).expect("mmap returns MAP_FAILED, not null") })
+        let shared = Shared { base: NonNull::new(base.cast()).expect("mmap returns MAP_FAILED, not null") };
+        // Nobody else does so at the same time: the open-lock is held.
+        if shared.machine() == 0 {
+            shared.word(MACHINE_AT).store(rand::rng().random_range(1..=u64::MAX), Ordering::Relaxed);
+        }
+        Ok(shared)
     }
 
     fn counter(&self, counter: Counter) -> &AtomicU64 {
-        // SAFETY: the counters lie inside the mapping, aligned to 8 bytes, and are only used as atomics.
-        unsafe { &*self.base.as_ptr().add(COUNTERS_AT + 8 * counter as usize).cast::<AtomicU64>() }
+        self.word(COUNTERS_AT + 8 * counter as usize)
     }
 
     /// The epoch of the newest session buffer. It only grows, and only under the open-lock.
     pub fn epoch(&self) -> &AtomicU64 {
-        // SAFETY: the word lies inside the mapping, aligned to 8 bytes, and is only used as an atomic.
-        unsafe { &*self.base.as_ptr().add(EPOCH_AT).cast::<AtomicU64>() }
+        self.word(EPOCH_AT)
+    }
+
+    /// The number of this machine's share of a store on a server: who has it locks sessions by the same file.
+    pub fn machine(&self) -> u64 {
+        self.word(MACHINE_AT).load(Ordering::Relaxed)
+    }
+
+    fn word(&self, at: usize) -> &AtomicU64 {
+        // SAFETY: the words lie inside the mapping, aligned to 8 bytes, and are only used as atomics.
+        unsafe { &*self.base.as_ptr().add(at).cast::<AtomicU64>() }
     }
 
     /// The gate before the writers of the session buffer.

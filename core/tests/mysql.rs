@@ -105,6 +105,9 @@ fn what_the_caller_knows_is_not_sent_again() {
     let version = Record::new(b"data".as_slice(), expires).version;
     let known = |version| at.store.begin(id("a"), Access::ReadOnly, Some(version)).unwrap().found;
     assert_eq!(known(version), Found::Current(expires));
+    let held = at.store.begin(id("a"), Access::Exclusive, Some(version)).unwrap();
+    assert_eq!(held.found, Found::Current(expires));
+    assert_eq!(commit(&at.store, "a", Change::None, held.lease), Committed::Done);
     assert!(matches!(known(Record::new(b"other".as_slice(), expires).version), Found::Record(_)));
     // Somebody changed the payload by hand and said so.
     at.sql("UPDATE sessions SET payload='bmV3',version=NULL");

@@ -140,7 +140,7 @@ fn a_hanging_server_behind_a_unix_socket_with_a_full_queue_holds_nobody_up() {
 fn a_large_session_that_a_hanging_server_does_not_take_is_given_up_in_time() {
     let server = Mariadb::start(&[]);
     let database = server.database();
-    let store = machine(&url(server.port(), &database, "&timeout=0.5"));
+    let store = machine(&url(server.port(), &database, "&timeout=3"));
     let held = begin(&store, "a");
     // More than the buffers of the sockets take.
     let large = Record::new(vec![7; 10 << 20], in_an_hour());
@@ -149,8 +149,9 @@ fn a_large_session_that_a_hanging_server_does_not_take_is_given_up_in_time() {
     let error = store.commit(id("a"), Change::Write(&large), held.lease).unwrap_err();
     let took = begun.elapsed();
     server.thaw();
-    tells(&error, ErrorKind::Unreachable, &["0.5 seconds"]);
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    tells(&error, ErrorKind::Unreachable, &["3 seconds"]);
+    // Above the limit, so that a busy machine decides nothing, and below twice the limit.
+    assert!(took < Duration::from_millis(5500), "{took:?}");
     mysql_support::wait_until("it is used again", || store.begin(id("a"), Access::Exclusive, None).is_ok());
 }
 

@@ -52,8 +52,11 @@ impl Mariadb {
     /// A server with these options besides the usual ones.
     pub fn start(options: &[&str]) -> Mariadb {
         let directory = tempfile::Builder::new().prefix("rustdb-mysql-").tempdir().unwrap();
+        // A server that starts deletes what looks like temporary tables left behind, also those of another server.
+        std::fs::create_dir(directory.path().join("tmp")).unwrap();
         let mut install = Command::new(program(&["mariadb-install-db", "mysql_install_db"]));
         install
+            .env("TMPDIR", directory.path().join("tmp"))
             .args(["--no-defaults", "--auth-root-authentication-method=normal"])
             .args(["--skip-test-db", "--skip-name-resolve"])
             .arg(format!("--tmpdir={}", directory.path().display()))
@@ -90,6 +93,7 @@ impl Mariadb {
         let log = std::fs::File::options().create(true).append(true).open(directory.path().join("log")).unwrap();
         let mut command = Command::new(program(&["mariadbd", "mysqld"]));
         command
+            .env("TMPDIR", place("tmp"))
             .arg("--no-defaults")
             .arg(format!("--tmpdir={}", place("")))
             .arg(format!("--datadir={}", place("data")))

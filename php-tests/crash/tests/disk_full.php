@@ -37,7 +37,7 @@ test('a full disk loses nothing that was acknowledged', function (Sandbox $sandb
 
 test('a full disk and a full buffer refuse new writes with a warning, and lose nothing that was acknowledged', function (Sandbox $sandbox) {
     $cli = new Cli($sandbox, ['rustdb.buffer_size' => '1M', 'rustdb.lock_wait' => '0.2']);
-    $ids = Cli::ids('full', 110);
+    $ids = Cli::ids('full', 250);
     $script = 'mount -t tmpfs -o size=1m,mode=0700,uid=$(stat -c %u "$STORE") tmpfs "$STORE"
         eval "$1"
         mount -o remount,size=50m "$STORE"

@@ -23,6 +23,25 @@ test_servers('a worker killed while it holds a session frees it for the other ma
     });
 });
 
+test_servers('a worker killed while it holds a session frees it for its own machine at once', function (Sandbox $sandbox, Backend $backend) {
+    $site = new Site($sandbox, store: Store::on_server($sandbox, $backend->url));
+    $session = random_session();
+    $site->browser($session)->send('/increment.php')->json();
+    run_clients([
+        (function () use ($site, $session) {
+            check_same(502, (yield $site->browser($session)->request('/increment.php', ['hold' => 'holder']))->status, 'status of the killed request');
+        })(),
+        (function () use ($site, $session) {
+            $holder = yield from until('the holder is inside', fn () => $site->signalled('holder'));
+            posix_kill($holder, SIGKILL);
+            $killed = microtime(true);
+            check_same(2, (yield $site->browser($session)->request('/increment.php'))->json()['n'], 'count after the kill');
+            note(sprintf('%.2f s', microtime(true) - $killed));
+            check(microtime(true) - $killed < 3, 'it took longer than promised');
+        })(),
+    ]);
+});
+
 test_servers('a request that runs for longer than a lock lives keeps its session', function (Sandbox $sandbox, Backend $backend) {
     two_machines($sandbox, $backend->url, function (Site $here, Site $there) {
         $session = random_session();

@@ -22,6 +22,7 @@ pub use open::SetAside;
 
 use rand::RngExt;
 
+use crate::directory;
 use crate::entry::{self, Entry, HEADER, Stamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lmdb::{Code, Env, Read, Reader, Write};
@@ -148,7 +149,12 @@ impl Embedded {
                 format!("the session store {path} is damaged ({}); stop PHP, move the file away and start PHP again", code.to_io()),
             );
         }
-        Error::io(format_args!("cannot {what} the session store {path}"), &code.to_io())
+        // LMDB calls a write that was cut short an input/output error, and most are cut short by a full disk.
+        let cause = match code {
+            Code(libc::EIO) if directory::is_full(&self.path) => Code(libc::ENOSPC).to_io(),
+            code => code.to_io(),
+        };
+        Error::io(format_args!("cannot {what} the session store {path}"), &cause)
     }
 
     fn transact<T>(&self, change: impl FnOnce(&mut Write<'_>) -> Result<T, Code>) -> Result<T> {

@@ -165,7 +165,8 @@ fn options(target: &Target) -> OptsBuilder {
         .tcp_keepalive_time_ms(Some(30_000))
         .tcp_connect_timeout(Some(server.connect_timeout))
         .read_timeout(Some(server.connect_timeout))
-        .write_timeout(Some(server.timeout))
+        // What is written in part when that time is over is tried again, two or three times until the buffers are full.
+        .write_timeout(Some((server.timeout / 3).max(Duration::from_millis(1))))
 }
 
 fn dial(target: &Target, wary: bool) -> mysql::Result<Conn> {

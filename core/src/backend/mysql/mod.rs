@@ -1,14 +1,14 @@
-//! MySQL and MariaDB: one row a session, in a table of rustdb's own or of another program ([`layout`]).
+//! MySQL and MariaDB: one row a session, in a table of rustdb's own or of another program (`layout`).
 //!
-//! What a request costs is round trips, so each call is one packet of several statements ([`connection`]):
+//! What a request costs is round trips, so each call is one packet of several statements (`connection`):
 //!
 //! ```text
 //! begin    SET @rustdb = GET_LOCK; SELECT the session
 //! commit   UPDATE, INSERT or DELETE, if @rustdb says that the lock is ours; SELECT RELEASE_LOCK
 //! ```
 //! The lock and the session are read by statements of their own: a `SELECT` that waits for a lock itself may answer
-//! with the state from before its wait. [`begin`] and [`commit`] are that path; [`lease`] tells what a lock is worth,
-//! [`statements`] what they look like, [`failure`] what can go wrong.
+//! with the state from before its wait. `begin` and `commit` are that path; `lease` tells what a lock is worth,
+//! `statements` what they look like, `failure` what can go wrong.
 
 mod batch;
 mod begin;

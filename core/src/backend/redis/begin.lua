@@ -12,15 +12,20 @@ if ARGV[3] == '1' and redis.call('EXISTS', session) == 0 then
 end
 if token ~= '' and not redis.call('SET', lock, token, 'NX', 'PX', ARGV[2]) then
   local holder = redis.call('GET', lock)
-  if holder ~= token then
+  -- `rustdb:` and 16 digits say which machine's it is. One of ours is of a request that died: only one at a time has the
+  -- host lock of a session.
+  if holder ~= token and string.sub(holder, 1, 23) == string.sub(token, 1, 23) then
+    redis.call('SET', lock, token, 'PX', ARGV[2])
+  elseif holder ~= token then
     if ARGV[4] ~= '' and redis.call('PTTL', lock) == -1 then
       redis.call('PEXPIRE', lock, ARGV[4])
     end
     redis.call('SET', wait, '1', 'PX', 2000)
     return {2, holder}
+  else
+    -- The answer to an earlier call of ours was lost.
+    redis.call('PEXPIRE', lock, ARGV[2])
   end
-  -- The answer to an earlier call of ours was lost.
-  redis.call('PEXPIRE', lock, ARGV[2])
 end
 local payload = redis.pcall('GET', session)
 if type(payload) == 'table' then

@@ -50,7 +50,9 @@ impl Store for Redis {
             }
             Access::ReadOnly => 0,
             Access::Exclusive | Access::ExclusiveIfExists if !self.locking => 0,
-            Access::Exclusive | Access::ExclusiveIfExists => rand::rng().random_range(1..=u128::MAX),
+            Access::Exclusive | Access::ExclusiveIfExists => {
+                u128::from(self.machine) << 64 | u128::from(rand::rng().random_range(1..=u64::MAX))
+            }
         };
         let if_exists = access == Access::ExclusiveIfExists;
         let look = self.wait(id, token, if_exists)?;

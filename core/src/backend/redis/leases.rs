@@ -37,7 +37,7 @@ struct Held {
     lost: bool,
 }
 
-/// The text of a token in the lock key. No lock of phpredis looks so: it writes `HOST|PID`, or 32 hexadecimal digits
+/// The text of a token in the lock key; the first 16 digits are the machine's, as begin.lua knows. No lock of phpredis looks so: it writes `HOST|PID`, or 32 hexadecimal digits
 /// (redis_session.c: `lock_acquire`, `generate_lock_secret`).
 pub fn text(token: u128) -> String {
     format!("rustdb:{token:032x}")

@@ -39,6 +39,7 @@ mod wire;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rand::RngExt;
 use redis::Value;
 
 use self::keys::Keys;
@@ -65,6 +66,7 @@ pub struct Redis {
     keys: Keys,
     locking: bool,
     lock_wait: Duration,
+    machine: u64,
     leases: Leases,
     notices: Notices,
 }
@@ -92,9 +94,18 @@ impl Redis {
             keys: Keys::new(prefix),
             locking,
             lock_wait,
+            machine: rand::rng().random(),
             leases: Leases::default(),
             notices: Notices::default(),
         })
+    }
+}
+
+impl Redis {
+    /// The same, as one of several that share host locks. What has the number of the machine in its lease is known to be
+    /// dead, because the host lock of its session is ours: its lease is taken over at once.
+    pub fn on_machine(self, machine: u64) -> Redis {
+        Redis { machine, ..self }
     }
 }
 
