@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::buffer::{Buffer, Lookup, Put, Unflushed, Value};
+use crate::buffer::{Buffer, Lookup, Put, Search, Unflushed, Value};
 use crate::collector::{self, Collection};
 use crate::entry::Stamp;
 use crate::error::{Error, ErrorKind, Result};
@@ -22,23 +22,9 @@ use crate::store::{Access, Batch, Begun, Change, Committed, Found, Lease, Store,
 const BATCH: usize = 2048;
 /// Their bytes, at most about.
 const BATCH_BYTES: usize = 4 << 20;
-/// Sessions read from the buffer at a time: while they are read, pages of that moment cannot be used again.
-const READ: usize = 128;
-const READ_BYTES: usize = 256 << 10;
 
 /// How long a writer that found no room sleeps while somebody else flushes.
 const ANOTHER_LOOK: Duration = Duration::from_millis(2);
-
-/// How long who goes around the buffer tries to take the session out of it.
-const LONGEST_REMOVAL: Duration = Duration::from_secs(2);
-
-/// A batch that was brought to the store.
-struct Flushed {
-    /// The last id of it.
-    last: Box<[u8]>,
-    /// How many of its entries the buffer may drop now.
-    settled: usize,
-}
 
 /// What the owner of a buffered store gives it.
 pub struct Parts<S> {
@@ -93,7 +79,7 @@ impl<S: Batch + Sweep> Buffered<S> {
     /// Brings everything that was unflushed when this began to the store. Returns `false` when somebody else is
     /// flushing and does not finish within `limit`.
     pub fn flush(&self, limit: Duration) -> Result<bool> {
-        self.flusher.run(limit, |locks| self.flush_all(locks)).map(|flushed| flushed.is_some())
+        self.flusher.run(limit, |locks| self.flush_all(locks, Search::Everywhere)).map(|flushed| flushed.is_some())
     }
 
     /// Removes expired sessions; see [`collector::collect`].
@@ -104,33 +90,22 @@ impl<S: Batch + Sweep> Buffered<S> {
         })
     }
 
-    fn flush_all(&self, locks: &HostLocks) -> Result<()> {
-        let mut after: Option<Box<[u8]>> = None;
-        while let Some(Flushed { last, .. }) = self.flush_next(locks, after.as_deref())? {
-            after = Some(last);
-        }
+    fn flush_all(&self, locks: &HostLocks, search: Search) -> Result<()> {
+        let mut ids = self.buffer.unflushed(search)?.into_iter();
+        while self.flush_next(locks, &mut ids)?.is_some() {}
         Ok(())
     }
 
-    /// Brings the next batch behind the id `after` to the store.
-    fn flush_next(&self, locks: &HostLocks, after: Option<&[u8]>) -> Result<Option<Flushed>> {
-        let (mut batch, mut bytes): (Vec<Unflushed>, usize) = (Vec::new(), 0);
-        while batch.len() < BATCH && bytes < BATCH_BYTES {
-            let after = batch.last().map(|last| &*last.id).or(after);
-            let some = self.buffer.unflushed(after, READ, READ_BYTES)?;
-            if some.is_empty() {
-                break;
-            }
-            bytes += some.iter().filter_map(|some| some.entry.as_deref()).map(<[u8]>::len).sum::<usize>();
-            batch.extend(some);
-        }
+    /// Brings the next batch of these ids to the store. Returns how many of its entries the buffer may drop now.
+    fn flush_next(&self, locks: &HostLocks, ids: &mut std::vec::IntoIter<Box<[u8]>>) -> Result<Option<usize>> {
+        let batch = self.buffer.fetch(ids, BATCH, BATCH_BYTES)?;
         if batch.is_empty() {
             return Ok(None);
         }
         let settled = self.flush_batch(locks, &batch).inspect_err(|_| self.shared.add(Counter::FlushErrors, 1))?;
         self.shared.add(Counter::FlushRuns, 1);
         self.shared.add(Counter::FlushedSessions, batch.len() as u64);
-        Ok(batch.pop().map(|last| Flushed { last: last.id, settled }))
+        Ok(Some(settled))
     }
 
     fn flush_batch(&self, locks: &HostLocks, batch: &[Unflushed]) -> Result<usize> {
@@ -167,15 +142,14 @@ impl<S: Batch + Sweep> Buffered<S> {
                     ));
                 }
                 Put::Full => {
-                    match self.flusher.run(Duration::ZERO, |locks| self.flush_next(locks, None)) {
-                        Ok(Some(Some(Flushed { settled: 1.., .. }))) => {}
+                    let flush = |locks: &HostLocks| self.flush_next(locks, &mut self.buffer.unflushed(Search::Everywhere)?.into_iter());
+                    match self.flusher.run(Duration::ZERO, flush) {
+                        Ok(Some(Some(1..))) => {}
                         // Nothing to flush that would make room, and not because somebody else has just flushed it: the
                         // room there is lies in pieces too small for this value.
                         Ok(Some(_)) if fruitless > 0 && matches!(value, Value::Session(_)) => return Ok(None),
                         Ok(Some(_)) => fruitless += 1,
                         Ok(None) => std::thread::sleep(ANOTHER_LOOK),
-                        // The buffer may be too full to note what was flushed, until some reader ends.
-                        Err(error) if error.kind() == ErrorKind::BufferFull => std::thread::sleep(ANOTHER_LOOK),
                         Err(error) => return Err(error),
                     }
                 }
@@ -187,7 +161,13 @@ impl<S: Batch + Sweep> Buffered<S> {
     pub fn flush_through(&self, id: SessionId<'_>, limit: Duration) -> Result<()> {
         let flushed = self.flusher.run(limit, |locks| {
             // The flush that ended just now may have taken it along.
-            if self.buffer.is_unflushed(id)? { self.flush_all(locks) } else { Ok(()) }
+            for search in [Search::Lately, Search::Everywhere] {
+                if !self.buffer.is_unflushed(id)? {
+                    break;
+                }
+                self.flush_all(locks, search)?;
+            }
+            Ok(())
         });
         // Even on failure it is safe in the buffer, and the background thread tries again.
         flushed?.ok_or_else(too_slow)
@@ -196,12 +176,7 @@ impl<S: Batch + Sweep> Buffered<S> {
     /// Writes past the buffer what is too large for it. `touched`: only the expiry of this version moves, and no other
     /// version is undone.
     fn write_around(&self, id: SessionId<'_>, record: &Record<'_>, lease: Lease, touched: Option<Version>) -> Result<Committed> {
-        let written = self.flusher.run(self.limit.max(LEAST_WAIT), |locks| {
-            // With everything flushed there are clean entries to make room for the removal below.
-            match self.flush_all(locks) {
-                Err(error) if error.kind() != ErrorKind::BufferFull => return Err(error),
-                _ => {}
-            }
+        let written = self.flusher.run(self.limit.max(LEAST_WAIT), |_| {
             let there = self.buffer.read(id)?;
             if (lease.existed || touched.is_some()) && there == Lookup::Tombstone {
                 return Ok(Committed::Ended);
@@ -231,14 +206,7 @@ impl<S: Batch + Sweep> Buffered<S> {
                     _ => self.store.commit(id, Change::Destroy, Lease::default())?,
                 };
             }
-            let begun = Instant::now();
-            while self.buffer.remove(id)? != Put::Done {
-                // Nobody flushes meanwhile.
-                if begun.elapsed() >= LONGEST_REMOVAL {
-                    return Err(too_slow());
-                }
-                std::thread::sleep(ANOTHER_LOOK);
-            }
+            self.buffer.remove(id)?;
             self.store.commit(id, Change::Write(record), lease)
         })?;
         written.ok_or_else(too_slow)

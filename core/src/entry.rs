@@ -13,6 +13,8 @@
 //! Reading checks both hashes, so a flipped bit, or a value that stands under another session's id, reads as no
 //! entry at all and never as somebody's data.
 
+use std::borrow::Cow;
+
 use twox_hash::XxHash3_64;
 
 use crate::record::{Expiry, MAX_ID_LENGTH, Record, SessionId, Version};
@@ -86,7 +88,7 @@ fn check(header: &[u8; HEADER], id: SessionId<'_>) -> [u8; 4] {
 
 /// Writes a session into `out`, which has [`HEADER`] bytes more than the payload.
 pub fn encode_session(id: SessionId<'_>, record: &Record<'_>, out: &mut [u8]) {
-    out[..HEADER].copy_from_slice(&header(id, 0, record.expires, record.version));
+    out[..HEADER].copy_from_slice(&session_header(id, record));
     out[HEADER..].copy_from_slice(&record.payload);
 }
 
@@ -95,9 +97,20 @@ pub fn encode_tombstone(id: SessionId<'_>) -> [u8; HEADER] {
     header(id, 1, Expiry(0), Version(0))
 }
 
+/// The header of the entry that keeps a session.
+pub fn session_header(id: SessionId<'_>, record: &Record<'_>) -> [u8; HEADER] {
+    header(id, 0, record.expires, record.version)
+}
+
 /// Reads a value found under `id`. `None`: it is damaged, foreign or of another format.
 pub fn decode<'a>(id: SessionId<'_>, value: &'a [u8]) -> Option<Entry<'a>> {
     let (head, payload) = value.split_first_chunk::<HEADER>()?;
+    decode_parts(id, head, payload)
+}
+
+/// The same for a value whose header and payload do not lie together.
+pub fn decode_parts<'a>(id: SessionId<'_>, head: &[u8; HEADER], payload: impl Into<Cow<'a, [u8]>>) -> Option<Entry<'a>> {
+    let payload = payload.into();
     if head[0] != FORMAT || head[2..4] != [0, 0] || head[4..8] != check(head, id) {
         return None;
     }
@@ -105,11 +118,7 @@ pub fn decode<'a>(id: SessionId<'_>, value: &'a [u8]) -> Option<Entry<'a>> {
         1 => payload.is_empty().then_some(Entry::Tombstone),
         0 => {
             let (version, expires) = (Stamp(*head).version(), Stamp(*head).expires());
-            (Version::of(payload) == version).then_some(Entry::Session(Record {
-                payload: payload.into(),
-                version,
-                expires,
-            }))
+            (Version::of(&payload) == version).then_some(Entry::Session(Record { payload, version, expires }))
         }
         _ => None,
     }

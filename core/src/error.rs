@@ -35,8 +35,6 @@ pub enum ErrorKind {
     Damaged,
     /// The store, or the disk below it, has no room left.
     Full,
-    /// The session buffer has no free page at this moment.
-    BufferFull,
     /// The operating system refused something else.
     Io,
     /// A newly made session id exists already.

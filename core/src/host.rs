@@ -412,7 +412,9 @@ impl Chore for Host {
         let mut left = false;
         match &self.kind {
             Kind::Buffered(store) => {
-                store.buffer().clear_dead_readers();
+                if let Err(error) = store.buffer().rest() {
+                    self.notices.note(error);
+                }
                 left |= store.behind().maintain();
                 // Left: what somebody else is flushing just now, what was written since, and the tombstones of
                 // sessions in use.

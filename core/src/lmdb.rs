@@ -1,16 +1,15 @@
-//! A thin safe cover over LMDB, for the buffer and the embedded store.
+//! A thin safe cover over LMDB, for the embedded store.
 //!
-//! The crate heed covers LMDB too, but keeps a list, for the whole process, of the paths that are open, and refuses to open
-//! one twice. Two things here need just that: a child opens the files of its parent anew after a fork (the
-//! inherited environment must not be touched), and a buffer that was unlinked is opened again under its old path
-//! while threads still read the old one. heed also begins every read from nothing, where a parked reader is renewed
-//! in a third of the time. So this module stands on the same C library, through the same bindings.
+//! The crate heed covers LMDB too, but keeps a list, for the whole process, of the paths that are open, and refuses to
+//! open one twice. A child has to do just that with the files of its parent after a fork: the inherited environment must
+//! not be touched. heed also begins every read from nothing, where a parked reader is renewed in a third of the time. So
+//! this module stands on the same C library, through the same bindings.
 
 use std::ffi::{CStr, CString};
 use std::fs::OpenOptions;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
 
@@ -26,8 +25,6 @@ pub struct Code(pub i32);
 impl Code {
     /// The map has no free page left.
     pub const MAP_FULL: Code = Code(ffi::MDB_MAP_FULL);
-    /// Another process made the map larger.
-    pub const MAP_RESIZED: Code = Code(ffi::MDB_MAP_RESIZED);
     /// Every reader slot is taken.
     pub const READERS_FULL: Code = Code(ffi::MDB_READERS_FULL);
     const KEY_EXISTS: Code = Code(ffi::MDB_KEYEXIST);
@@ -69,13 +66,11 @@ pub struct Options {
     pub map_size: usize,
     /// How many readers, over all processes, may be active at once.
     pub max_readers: u32,
-    /// Written through the map and never synced: for a file that does not have to survive the machine.
-    pub volatile: bool,
 }
 
 /// The lock file of an environment: a header and 64 bytes a reader (`mdb_env_setup_locks`). LMDB makes it sparse, and a
-/// page of it that a full disk has no room for would end the process, so its room is reserved. Returns its inode.
-pub fn reserve_lock_file(path: &Path, max_readers: u32, create: bool) -> std::io::Result<u64> {
+/// page of it that a full disk has no room for would end the process, so its room is reserved.
+pub fn reserve_lock_file(path: &Path, max_readers: u32, create: bool) -> std::io::Result<()> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -86,8 +81,7 @@ pub fn reserve_lock_file(path: &Path, max_readers: u32, create: bool) -> std::io
         .open(lock_file(path))?;
     // The file is closed before LMDB opens it: closing any descriptor of a file ends all POSIX locks this process has on
     // it, and by those LMDB tells living readers from dead ones.
-    reserve_beyond_end(&file, u64::from(max_readers) * 64 + 8192)?;
-    Ok(file.metadata()?.ino())
+    reserve_beyond_end(&file, u64::from(max_readers) * 64 + 8192)
 }
 
 /// The lock file of the environment at `path`.
@@ -104,8 +98,6 @@ pub struct Env {
     dbi: ffi::MDB_dbi,
     /// Readers that wait for their next use: renewing one takes neither a lock nor memory.
     parked: Mutex<Vec<Parked>>,
-    /// A resize left it without a map; nothing may touch it any more.
-    dead: bool,
 }
 
 #[derive(Debug)]
@@ -123,10 +115,7 @@ impl Env {
     /// Opens the file `path`, with its lock file `path` + `-lock`, and makes both if need be.
     pub fn open(path: &Path, options: Options) -> Result<Env> {
         let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Code(libc::EINVAL))?;
-        let mut flags = ffi::MDB_NOSUBDIR | ffi::MDB_NOTLS | ffi::MDB_NORDAHEAD;
-        if options.volatile {
-            flags |= ffi::MDB_WRITEMAP | ffi::MDB_NOSYNC | ffi::MDB_NOMEMINIT;
-        }
+        let flags = ffi::MDB_NOSUBDIR | ffi::MDB_NOTLS | ffi::MDB_NORDAHEAD;
         let mut env = ptr::null_mut();
         // SAFETY: `env` is a valid out pointer; on any failure after this call the environment is closed again,
         // which LMDB asks for even when mdb_env_open failed.
@@ -142,7 +131,6 @@ impl Env {
                         ptr: NonNull::new_unchecked(env),
                         dbi,
                         parked: Mutex::new(Vec::new()),
-                        dead: false,
                     };
                     // LMDB does so with its other files, but not with this one: programs that a script starts have
                     // no business with sessions.
@@ -159,9 +147,6 @@ impl Env {
 
     /// Begins a read. It sees one moment of the database and must end within the call that began it.
     pub fn read(&self) -> Result<Read<'_>> {
-        if self.dead {
-            return Err(Code(libc::ENOMEM));
-        }
         let parked = self.parked.lock().pop();
         if let Some(Parked(txn)) = parked {
             // SAFETY: a parked transaction was reset and is used by nobody else.
@@ -180,9 +165,6 @@ impl Env {
 
     /// Begins a write; waits for the writer of any other process. It must end on this thread.
     pub fn write(&self) -> Result<Write<'_>> {
-        if self.dead {
-            return Err(Code(libc::ENOMEM));
-        }
         let txn = self.begin(0)?;
         Ok(Write { env: self, txn: Some(txn) })
     }
@@ -205,9 +187,6 @@ impl Env {
 
     /// The size of this process's map, and how many bytes of the file are in use.
     pub fn extent(&self) -> (u64, u64) {
-        if self.dead {
-            return (0, 0);
-        }
         // SAFETY: zeroed MDB_envinfo and MDB_stat are valid, and the environment is open.
         unsafe {
             let mut info: ffi::MDB_envinfo = std::mem::zeroed();
@@ -216,26 +195,6 @@ impl Env {
             ffi::mdb_env_stat(self.ptr.as_ptr(), &mut stat);
             (info.me_mapsize as u64, (info.me_last_pgno as u64 + 1) * u64::from(stat.ms_psize))
         }
-    }
-
-    /// Changes the size of this process's map. `&mut` is what LMDB needs: no transaction of this process is active.
-    pub fn resize(&mut self, size: usize) -> Result<()> {
-        if self.dead {
-            return Err(Code(libc::ENOMEM));
-        }
-        // LMDB unmaps the old size before it maps the new one, and cannot go back: so a limit on address space is
-        // met here, where nothing is lost yet.
-        // SAFETY: a new private mapping that nothing uses, and that goes at once.
-        unsafe {
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-            let room = libc::mmap(ptr::null_mut(), size, libc::PROT_NONE, flags, -1, 0);
-            if room == libc::MAP_FAILED {
-                return Err(Code(libc::ENOMEM));
-            }
-            libc::munmap(room, size);
-        }
-        // SAFETY: parked readers are reset and hold no pointer into the map; there is no other transaction.
-        check(unsafe { ffi::mdb_env_set_mapsize(self.ptr.as_ptr(), size) }).inspect_err(|_| self.dead = true)
     }
 
     /// Frees the reader slots of processes that died; returns how many.
@@ -329,30 +288,6 @@ pub trait Reader {
             }
         }
     }
-
-    /// How many keys there are, and how many pages hold them.
-    fn usage(&self) -> Usage {
-        let (txn, dbi) = self.raw();
-        // SAFETY: a zeroed MDB_stat is valid, and the transaction is active.
-        unsafe {
-            let mut stat: ffi::MDB_stat = std::mem::zeroed();
-            ffi::mdb_stat(txn.as_ptr(), dbi, &mut stat);
-            Usage {
-                keys: stat.ms_entries as u64,
-                bytes: (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) as u64
-                    * u64::from(stat.ms_psize),
-            }
-        }
-    }
-}
-
-/// What the database holds.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Usage {
-    /// Keys.
-    pub keys: u64,
-    /// Bytes of the pages that hold them.
-    pub bytes: u64,
 }
 
 struct CloseCursor(*mut ffi::MDB_cursor);
@@ -436,7 +371,7 @@ impl Write<'_> {
         }
     }
 
-    /// Makes the changes visible to everybody and, unless the environment is volatile, durable.
+    /// Makes the changes visible to everybody, and durable.
     pub fn commit(mut self) -> Result<()> {
         let txn = self.txn.take().expect("active until commit takes it");
         // SAFETY: the transaction is active and ends here.

@@ -4,7 +4,6 @@
 //! offset  size   field
 //!      0     8   magic and format version, "rustdbS1"
 //!      8     8   the epoch of the newest session buffer (`buffer::epoch`)
-//!     16     4   the gate of the session buffer (`buffer::gate`)
 //!     24     8   the number of this machine's share of a store on a server: random, not zero
 //!     64  8 each the counters, in the order of `Counter`; they only grow, and restart with the file
 //!   4096  4 each 1024 words, the wait queues of `lock::queue`
@@ -26,7 +25,6 @@ use crate::error::{Error, ErrorKind, Result};
 
 const MAGIC: &[u8; 8] = b"rustdbS1";
 const EPOCH_AT: usize = 8;
-const GATE_AT: usize = 16;
 const MACHINE_AT: usize = 24;
 const COUNTERS_AT: usize = 64;
 const QUEUE_AT: usize = 4096;
@@ -147,12 +145,6 @@ impl Shared {
         unsafe { &*self.base.as_ptr().add(at).cast::<AtomicU64>() }
     }
 
-    /// The gate before the writers of the session buffer.
-    pub fn gate(&self) -> &AtomicU32 {
-        // SAFETY: the word lies inside the mapping, aligned to 4 bytes, and is only used as an atomic.
-        unsafe { &*self.base.as_ptr().add(GATE_AT).cast::<AtomicU32>() }
-    }
-
     /// Adds to a counter.
     pub fn add(&self, counter: Counter, amount: u64) {
         self.counter(counter).fetch_add(amount, Ordering::Relaxed);
@@ -201,11 +193,16 @@ pub fn reserve_beyond_end(file: &File, size: u64) -> std::io::Result<()> {
     if cause.raw_os_error() == Some(libc::EOPNOTSUPP) { Ok(()) } else { Err(cause) }
 }
 
-/// Makes sure that a file has room on its file system for `size` bytes, and is at least that long.
+/// Makes sure that a file has room on its file system for its first `size` bytes, and is at least that long.
 pub fn reserve(file: &File, size: u64) -> std::io::Result<()> {
+    reserve_from(file, 0, size)
+}
+
+/// The same for `size` bytes from `from` on.
+pub fn reserve_from(file: &File, from: u64, size: u64) -> std::io::Result<()> {
     // posix_fallocate, not fallocate: where the file system cannot reserve, the C library writes zeros.
     // SAFETY: the descriptor is open.
-    match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, size as libc::off_t) } {
+    match unsafe { libc::posix_fallocate(file.as_raw_fd(), from as libc::off_t, size as libc::off_t) } {
         0 => Ok(()),
         code => Err(std::io::Error::from_raw_os_error(code)),
     }

@@ -419,7 +419,7 @@ fn edit_header(scene: &Scene, edit: impl FnOnce(&mut serde_json::Value)) {
 fn the_buffer_of_another_boot_is_deleted_unread() {
     let scene = Scene::new(20).with("flush_ms", 3_600_000);
     scene.start("write, flush, write", 1).ends_killed();
-    let buffer = scene.buffer().unwrap().join("buffer.mdb");
+    let buffer = scene.buffer().unwrap().join("buffer.mem");
     let before = File::open(&buffer).unwrap();
     edit_header(&scene, |header| header["origin"]["boot_id"] = "11111111-2222-3333-4444-555555555555".into());
     scene.run("see the flushed", json!({"state": 1}));
@@ -444,7 +444,7 @@ fn the_buffer_of_an_older_format_or_with_a_bad_header_is_not_used() {
             "format" => edit_header(&scene, |header| header["origin"]["format"] = 0.into()),
             "garbage" => std::fs::write(path.join("header"), b"\x00\xff not JSON").unwrap(),
             "empty" => std::fs::write(path.join("header"), b"").unwrap(),
-            _ => File::options().write(true).open(path.join("buffer.mdb")).unwrap().set_len(5000).unwrap(),
+            _ => File::options().write(true).open(path.join("buffer.mem")).unwrap().set_len(5000).unwrap(),
         }
         scene.run("see the flushed", json!({"state": 1}));
         // For the end of the scene, which finds the buffer by its header.

@@ -140,7 +140,7 @@ fn run_while(scene: Scene, threads: usize, changes: u64, meanwhile: impl Fn(&Sce
 /// Whether a process still maps a buffer that was deleted.
 fn has_a_deleted_buffer(pid: i32) -> bool {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
-    maps.lines().any(|line| line.contains("/buffer.mdb") && line.ends_with("(deleted)"))
+    maps.lines().any(|line| line.contains("/buffer.mem") && line.ends_with("(deleted)"))
 }
 
 #[test]

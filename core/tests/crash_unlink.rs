@@ -58,7 +58,7 @@ fn remove_all(buffer: &std::path::Path) {
 
 /// As `rm -r` would, with a pause after each file.
 fn remove_slowly(buffer: &std::path::Path) {
-    for name in ["buffer.mdb-lock", "header", "buffer.mdb"] {
+    for name in ["header", "buffer.mem"] {
         let _ = std::fs::remove_file(buffer.join(name));
         nap(2000);
     }
@@ -66,11 +66,7 @@ fn remove_slowly(buffer: &std::path::Path) {
 }
 
 fn remove_data(buffer: &std::path::Path) {
-    let _ = std::fs::remove_file(buffer.join("buffer.mdb"));
-}
-
-fn remove_lock_file(buffer: &std::path::Path) {
-    let _ = std::fs::remove_file(buffer.join("buffer.mdb-lock"));
+    let _ = std::fs::remove_file(buffer.join("buffer.mem"));
 }
 
 fn remove_header(buffer: &std::path::Path) {
@@ -132,11 +128,6 @@ fn newcomers_after_a_removal_see_what_was_written_before() {
 }
 
 #[test]
-fn newcomers_after_the_lock_file_was_removed_share_the_buffer_safely() {
-    newcomers_after(remove_lock_file);
-}
-
-#[test]
 fn newcomers_after_the_header_was_removed_share_the_buffer_safely() {
     newcomers_after(remove_header);
 }
@@ -176,7 +167,7 @@ fn a_second_buffer_size_changes_nothing() {
         wait_until("it is at work", || running(&mut workers) && ledger.get(Word::Opened) == number as u64 + 1);
         let changes = ledger.get(Word::Changes);
         wait_until("work goes on", || running(&mut workers) && ledger.get(Word::Changes) > changes + 200);
-        let most = std::fs::metadata(scene.buffer().unwrap().join("buffer.mdb")).unwrap().len();
+        let most = std::fs::metadata(scene.buffer().unwrap().join("buffer.mem")).unwrap().len();
         assert!(most <= 8 << 20, "the first process said 8 MiB, and the file has {most} bytes");
     }
     finish(&scene, &mut workers);

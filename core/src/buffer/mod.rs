@@ -1,52 +1,49 @@
 //! The buffer: sessions in memory that all processes of one user share, in front of one store.
 //!
-//! It is an LMDB environment in `/dev/shm` ([`place`]), written through its map and never synced: it has to survive
-//! processes that are killed at any instant, which LMDB does by never changing a page that is in use, but not the
-//! machine. Two kinds of keys:
+//! It is a file in `/dev/shm` ([`place`]), which has to survive processes that are killed at any instant, but not the
+//! machine. Entries are written one behind the other into segments (`segment`), each once and never changed again; an
+//! index of words that change by compare-and-swap (`index`) says where the entry of an id is. A new state of a session
+//! is a new entry and a word swung to it: who is killed before that has done nothing, who is killed afterwards is done.
+//! Segments that were filled are cleared and used anew (`reclaim`); what the store lacks moves on and is never evicted.
+//! No request ever waits for another here.
 //!
-//! ```text
-//! 'e' id   an entry: a session, or a tombstone where one was destroyed   (crate::entry)
-//! 'd' id   the store lacks the entry; empty value
-//! ```
-//! An entry with a 'd' is never evicted. Only who holds the host lock of an id changes its entry; the flusher and the
-//! collector go by [`Stamp`]s and expiries instead, inside a transaction.
-//!
-//! A transaction writes a few entries at most and does no I/O: the writer's mutex has no time limit.
+//! Only who holds the host lock of an id changes its entry; the flusher and the collector go by [`Stamp`]s and
+//! expiries instead. Without locking several change it, and each is asked anew about what it finds.
 
+mod copy;
 pub mod epoch;
-mod gate;
+mod frame;
+mod index;
+mod memory;
 pub mod place;
+mod reclaim;
 mod reopen;
-mod room;
+#[cfg(test)]
+mod schedule;
+mod segment;
+#[cfg(test)]
+mod tests;
 mod unflushed;
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::time::Duration;
 
 use parking_lot::RwLock;
 
 use crate::entry::{self, Entry, HEADER, Stamp};
-use crate::error::{Error, ErrorKind, Result};
-use crate::lmdb::{Code, Read, Reader, Write};
+use crate::error::Result;
 use crate::owner::Owner;
-use crate::record::{MAX_ID_LENGTH, Record, SessionId};
+use crate::record::{Record, SessionId};
 use crate::shared::{Counter, Shared};
-use gate::{Gate, Inside};
+use index::{Inserted, Key, Slot};
 use place::{Live, Place};
-use room::Room;
-pub use unflushed::Unflushed;
+use segment::Writer;
+pub use unflushed::{Search, Unflushed};
 
-const ENTRY: u8 = b'e';
-const UNFLUSHED: u8 = b'd';
-/// How long a writer waits for readers to end when every free page belongs to what they read.
-const PATIENCE: Duration = Duration::from_millis(500);
 /// How long a process waits for another to carry over the changes of a deleted buffer. It does so within its flush
 /// interval.
 pub const LONGEST_DRAIN: Duration = Duration::from_secs(10);
-/// Attempts before an obstacle that should go away at once is taken for a failure.
-const MOST_TRIES: usize = 16;
 
 /// The buffer of one store, as this process sees it.
 #[derive(Debug)]
@@ -60,8 +57,6 @@ pub struct Buffer {
     noted: AtomicBool,
     /// Bytes that have become unflushed by this process since a flush was last asked for early.
     pending: AtomicU64,
-    /// `/dev/shm` had no room when the buffer was to grow; it is not asked again.
-    full_grown: AtomicBool,
 }
 
 /// What the buffer knows about a session.
@@ -104,35 +99,12 @@ pub struct Report {
     pub why_on_disk: Option<String>,
     /// The size it may grow to, in bytes.
     pub size: u64,
-    /// Bytes of pages in use.
+    /// Bytes in use, of entries that were replaced as well.
     pub used: u64,
     /// Sessions and tombstones.
     pub entries: u64,
     /// Those the store lacks.
     pub unflushed: u64,
-}
-
-/// A key: one byte of kind, then the id.
-struct Key {
-    bytes: [u8; 1 + MAX_ID_LENGTH],
-    length: usize,
-}
-
-impl Key {
-    fn new(kind: u8, id: &[u8]) -> Key {
-        let mut bytes = [0; 1 + MAX_ID_LENGTH];
-        bytes[0] = kind;
-        bytes[1..=id.len()].copy_from_slice(id);
-        Key { bytes, length: 1 + id.len() }
-    }
-
-    fn of(kind: u8, id: SessionId<'_>) -> Key {
-        Key::new(kind, id.as_bytes())
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
 }
 
 impl Buffer {
@@ -145,32 +117,41 @@ impl Buffer {
             shared,
             noted: AtomicBool::new(false),
             pending: AtomicU64::new(0),
-            full_grown: AtomicBool::new(false),
         }
     }
 
     /// Looks a session up.
     pub fn read(&self, id: SessionId<'_>) -> Result<Lookup> {
-        let lookup = self.reading(|_, txn| {
-            Ok(match txn.get(Key::of(ENTRY, id).as_bytes())? {
-                None => Lookup::Miss,
-                Some(value) => match entry::decode(id, value) {
-                    Some(Entry::Session(record)) => Lookup::Session(Record {
-                        payload: record.payload.into_owned().into(),
-                        version: record.version,
-                        expires: record.expires,
-                    }),
-                    Some(Entry::Tombstone) => Lookup::Tombstone,
-                    None => {
-                        self.shared.add(Counter::DamagedValues, 1);
-                        Lookup::Miss
-                    }
-                },
-            })
+        let found = self.reading(|live| {
+            let key = Key::of(&live.memory, id);
+            let (found, parts) =
+                index::find(&live.memory, &key, |frame| (frame.header(), frame.bytes_from(HEADER)))?;
+            if !found.slot.is_used() {
+                // If it fails, somebody has just done more with it.
+                found.swing(found.slot.with_used(true));
+            }
+            Some(parts)
         })?;
-        let counter = if lookup == Lookup::Miss { Counter::BufferMisses } else { Counter::BufferHits };
-        self.shared.add(counter, 1);
-        Ok(lookup)
+        let Some((header, payload)) = found else {
+            self.shared.add(Counter::BufferMisses, 1);
+            return Ok(Lookup::Miss);
+        };
+        Ok(match entry::decode_parts(id, &header, payload) {
+            Some(entry) => {
+                self.shared.add(Counter::BufferHits, 1);
+                match entry {
+                    Entry::Session(Record { payload, version, expires }) => {
+                        Lookup::Session(Record { payload: payload.into_owned().into(), version, expires })
+                    }
+                    Entry::Tombstone => Lookup::Tombstone,
+                }
+            }
+            None => {
+                self.shared.add(Counter::DamagedValues, 1);
+                self.shared.add(Counter::BufferMisses, 1);
+                Lookup::Miss
+            }
+        })
     }
 
     /// Keeps `value` if `allowed` agrees to what is there now. `unflushed`: the store lacks it.
@@ -181,203 +162,182 @@ impl Buffer {
         unflushed: bool,
         allowed: &dyn Fn(Option<Stamp>) -> bool,
     ) -> Result<Put> {
-        let length = match value {
-            Value::Session(record) => HEADER + record.payload.len(),
-            Value::Tombstone => HEADER,
+        let (header, payload): (_, &[u8]) = match value {
+            Value::Session(record) => (entry::session_header(id, record), &record.payload),
+            Value::Tombstone => (entry::encode_tombstone(id), &[]),
         };
-        let entry_key = Key::of(ENTRY, id);
-        self.transact(length, unflushed, |txn| {
-            // A damaged entry is none: it must not decide what happens to a sound one.
-            let there = txn.get(entry_key.as_bytes())?.and_then(|value| Stamp::of_entry(id.as_bytes(), value));
-            if !allowed(there) {
-                return Ok(Put::Refused);
+        let units = frame::units(id.as_bytes().len(), HEADER + payload.len());
+        let mut again = false;
+        self.changing(unflushed, |live| {
+            let mut writer = live.writer(&self.owner, &self.shared);
+            let memory = &live.memory;
+            let key = Key::of(memory, id);
+            let mut written = None;
+            loop {
+                // A damaged entry is none: it must not decide what happens to a sound one.
+                let found = index::find(memory, &key, |frame| Stamp::of_entry(id.as_bytes(), &frame.header()));
+                let there = found.and_then(|(_, stamp)| stamp);
+                if again && there.is_some() && there == Stamp::of(&header) {
+                    // It was put into a file that was deleted just then, and somebody has carried it over.
+                    return Ok(Put::Done);
+                }
+                if !allowed(there) {
+                    return Ok(Put::Refused);
+                }
+                let spot = match written {
+                    Some(spot) => spot,
+                    None => match writer.take(units)? {
+                        Some(spot) => {
+                            frame::write(memory, spot.unit, id.as_bytes(), &header, payload);
+                            memory.touch(key.bucket, spot.unit);
+                            spot
+                        }
+                        None => return Ok(Put::Full),
+                    },
+                };
+                written = Some(spot);
+                let slot = Slot::new(&key, spot, unflushed);
+                match found {
+                    Some((found, _)) => {
+                        let slot = Slot::new(&key, spot, unflushed || found.slot.is_unflushed()).with_used(true);
+                        if !found.swing(slot) {
+                            continue;
+                        }
+                        memory.count(found.slot.unit(), -(found.units as i64), found.slot.is_unflushed());
+                        memory.count(spot.unit, units as i64, slot.is_unflushed());
+                        if slot.is_unflushed() && !found.slot.is_unflushed() {
+                            self.pending.fetch_add(units * 64, Ordering::Relaxed);
+                        }
+                    }
+                    None => {
+                        match index::insert(memory, &key, slot, &mut |slot, units| writer.evicted(slot, units)) {
+                            Inserted::Done => {}
+                            Inserted::Raced => continue,
+                            Inserted::Full => return Ok(Put::Full),
+                        }
+                        memory.count(spot.unit, units as i64, unflushed);
+                        if unflushed {
+                            self.pending.fetch_add(units * 64, Ordering::Relaxed);
+                        }
+                    }
+                }
+                if unflushed {
+                    memory.note_unflushed(key.bucket);
+                }
+                again = true;
+                return Ok(Put::Done);
             }
-            txn.put(entry_key.as_bytes(), length, |out| match value {
-                Value::Session(record) => entry::encode_session(id, record, out),
-                Value::Tombstone => out.copy_from_slice(&entry::encode_tombstone(id)),
-            })?;
-            if unflushed && txn.put_marker(Key::of(UNFLUSHED, id).as_bytes())? {
-                self.pending.fetch_add(length as u64, Ordering::Relaxed);
-            }
-            Ok(Put::Done)
         })
     }
 
     /// Forgets what it has about `id`, flushed or not.
-    pub fn remove(&self, id: SessionId<'_>) -> Result<Put> {
-        self.transact(0, false, |txn| forget(txn, id.as_bytes()).map(|()| Put::Done))
+    pub fn remove(&self, id: SessionId<'_>) -> Result<()> {
+        self.changing(false, |live| {
+            take_out(live, id, &|_| true);
+            Ok(())
+        })
     }
 
     /// Whether the collector may take `id` from the store: the buffer has no live session of that id.
     /// An expired one that it has goes at once.
     pub fn collect(&self, id: SessionId<'_>, now: i64) -> Result<bool> {
-        let is_live = |stamp: Option<Stamp>| stamp.is_some_and(|stamp| stamp.is_tombstone() || !stamp.expires().is_past(now));
-        let entry_key = Key::of(ENTRY, id);
-        let stamp = |value: &[u8]| Stamp::of_entry(id.as_bytes(), value);
-        match self.reading(|_, txn| Ok(txn.get(entry_key.as_bytes())?.map(stamp)))? {
-            None => return Ok(true),
-            Some(stamp) if is_live(stamp) => return Ok(false),
-            Some(_) => {}
-        }
-        let removed = self.transact(0, false, |txn| {
-            if is_live(txn.get(entry_key.as_bytes())?.and_then(stamp)) {
-                return Ok(Put::Refused);
-            }
-            forget(txn, id.as_bytes()).map(|()| Put::Done)
-        })?;
-        Ok(removed == Put::Done)
+        let is_over = |stamp: Option<Stamp>| stamp.is_none_or(|stamp| !stamp.is_tombstone() && stamp.expires().is_past(now));
+        self.changing(false, |live| Ok(take_out(live, id, &is_over)))
     }
 
-    /// Frees the reader slots of processes that died.
-    pub fn clear_dead_readers(&self) {
-        let _ = self.live.read().env.clear_dead_readers();
+    /// Lets go of the segment that this process writes to; it takes one again when it has something to write.
+    pub fn rest(&self) -> Result<()> {
+        self.live.read().writer(&self.owner, &self.shared).rest()
     }
 
     /// What phpinfo shows.
     pub fn report(&self) -> Result<Report> {
-        self.reading(|live, txn| {
-            let usage = txn.usage();
-            let mut unflushed = 0;
-            txn.scan(&[UNFLUSHED], &mut |key, _| {
-                if key.first() != Some(&UNFLUSHED) {
-                    return ControlFlow::Break(());
+        self.reading(|live| {
+            let memory = &live.memory;
+            let (mut entries, mut unflushed) = (0, 0);
+            for cell in memory.buckets().as_flattened() {
+                let slot = Slot(cell.load(Ordering::Relaxed));
+                if !slot.is_free() && !slot.is_announced() {
+                    entries += 1;
+                    unflushed += u64::from(slot.is_unflushed());
                 }
-                unflushed += 1;
-                ControlFlow::Continue(())
-            })?;
-            Ok(Report {
+            }
+            let units = memory.layout().units();
+            let taken: u64 = memory.segments().iter().map(|segment| segment.taken(units)).sum();
+            Report {
                 path: live.directory.display().to_string(),
                 why_on_disk: live.why_on_disk.clone(),
-                size: live.max_size,
-                used: usage.bytes,
-                entries: usage.keys.saturating_sub(unflushed),
+                size: memory.layout().size,
+                used: memory.layout().end_of(0) + taken * memory::UNIT,
+                entries,
                 unflushed,
-            })
+            }
         })
     }
 
-    /// The largest payload worth keeping here; larger ones go straight to the store.
+    /// The largest payload it takes; larger ones go straight to the store.
     pub fn largest_entry(&self) -> usize {
-        (self.size() / 8) as usize
+        frame::longest(self.live.read().memory.layout().segment) - HEADER
     }
 
-    /// How large it may become.
-    fn size(&self) -> u64 {
-        let live = self.live.read();
-        if self.full_grown.load(Ordering::Relaxed) { live.env.extent().0 } else { live.max_size }
-    }
-
-    /// Runs `look` in a read transaction.
-    fn reading<T>(&self, look: impl FnOnce(&Live, &Read<'_>) -> Result<T, Code>) -> Result<T> {
-        let mut tries = 0;
+    /// Runs `look` on a file that had a name when this began.
+    fn reading<T>(&self, mut look: impl FnMut(&Live) -> T) -> Result<T> {
         loop {
-            tries += 1;
             let live = self.live.read();
-            if live.is_unlinked() {
-                drop(live);
-                self.reopen()?;
-                continue;
+            if !live.is_unlinked() {
+                return Ok(look(&live));
             }
-            let trouble = match live.env.read() {
-                Ok(txn) => return look(&live, &txn).map_err(failed),
-                Err(code) => code,
-            };
-            match trouble {
-                // Another process made the file larger.
-                Code::MAP_RESIZED if tries < MOST_TRIES => {
-                    drop(live);
-                    self.grow()?;
-                }
-                // Readers that were killed leave their places taken.
-                Code::READERS_FULL if tries < MOST_TRIES => {
-                    live.env.clear_dead_readers().map_err(failed)?;
-                }
-                code => return Err(failed(code)),
-            }
+            drop(live);
+            self.reopen()?;
         }
     }
 
-    /// Runs `change` in a write transaction and commits it if it says [`Put::Done`]; makes room first where it
-    /// is needed for `length` bytes more. `unflushed`: the store lacks what is written.
-    fn transact(&self, length: usize, unflushed: bool, mut change: impl FnMut(&mut Write<'_>) -> Result<Put, Code>) -> Result<Put> {
-        let mut begun = None;
-        let mut tries = 0;
+    /// Runs `change`, and again if the file was deleted before it was done. `unflushed`: the store lacks what is changed.
+    fn changing<T>(&self, unflushed: bool, mut change: impl FnMut(&Live) -> Result<T>) -> Result<T> {
         loop {
-            tries += 1;
             let live = self.live.read();
-            let inside = self.enter();
-            let txn = live.env.write();
-            if matches!(txn, Err(Code::MAP_RESIZED)) && tries < MOST_TRIES {
-                drop((txn, inside));
-                drop(live);
-                self.grow()?;
-                continue;
-            }
-            let mut txn = txn.map_err(failed)?;
-            // Looked at inside the transaction: whoever carries the old file's entries over into a new one waits
-            // for this transaction, so an entry is either carried over or never written to the old file.
-            if live.is_unlinked() {
-                drop((txn, inside));
-                drop(live);
-                self.reopen()?;
-                continue;
-            }
             if unflushed && !self.noted.load(Ordering::Relaxed) {
                 self.owner.note_changes(live.epoch, true)?;
                 self.noted.store(true, Ordering::Relaxed);
             }
-            let short = length > 0 && room::is_short(&live, &txn, length);
-            if !short {
-                let done = change(&mut txn).and_then(|put| match put {
-                    Put::Done => txn.commit().map(|()| put),
-                    _ => Ok(put),
-                });
-                if done != Err(Code::MAP_FULL) {
-                    return done.map_err(failed);
-                }
-                // A reader that was killed pins its pages until it is cleared away.
-                if live.env.clear_dead_readers().map_err(failed)? > 0 {
-                    continue;
-                }
-            } else {
-                drop(txn);
+            let changed = change(&live)?;
+            // Looked at afterwards: whoever carries the old file's entries over does so after it was deleted, so a
+            // change made before is either seen by it, or made once more.
+            fence(Ordering::SeqCst);
+            if !live.is_unlinked() {
+                return Ok(changed);
             }
-            drop((inside, live));
-            let begun = begun.get_or_insert_with(Instant::now);
-            match self.make_room(length)? {
-                Room::Made => {}
-                Room::AllUnflushed => return Ok(Put::Full),
-                // Somebody reads at this moment, and the pages of that moment cannot be used again until the read
-                // is over, which takes microseconds.
-                Room::Pinned if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_micros(200)),
-                Room::Pinned => return Ok(Put::Full),
-            }
+            drop(live);
+            self.reopen()?;
         }
     }
+}
 
-    /// Waits for other writers. Dropped after the transaction.
-    fn enter(&self) -> Inside<'_> {
-        Gate(self.shared.gate()).enter()
-    }
-
-    fn grow(&self) -> Result<bool> {
-        let _opening = self.owner.open_lock()?;
-        self.live.write().grow()
+impl Writer<'_> {
+    /// Counts an entry that made room for another one.
+    fn evicted(&self, slot: Slot, units: u64) {
+        self.memory.count(slot.unit(), -(units as i64), slot.is_unflushed());
+        self.shared.add(Counter::BufferEvictions, 1);
     }
 }
 
-fn failed(code: Code) -> Error {
-    let kind = if code.is_damage() { ErrorKind::Damaged } else { Error::io("", &code.to_io()).kind() };
-    Error::new(kind, format!("the session buffer failed: {}", code.to_io()))
-}
-
-/// Removes an entry, flushed or not.
-fn forget(txn: &mut Write<'_>, id: &[u8]) -> Result<(), Code> {
-    txn.delete(Key::new(ENTRY, id).as_bytes())?;
-    txn.delete(Key::new(UNFLUSHED, id).as_bytes()).map(drop)
+/// Takes the entry of an id out, if its stamp is as wanted; `None`: it is damaged. Returns whether there is none now.
+fn take_out(live: &Live, id: SessionId<'_>, wanted: &dyn Fn(Option<Stamp>) -> bool) -> bool {
+    let key = Key::of(&live.memory, id);
+    while let Some((found, stamp)) =
+        index::find(&live.memory, &key, |frame| Stamp::of_entry(id.as_bytes(), &frame.header()))
+    {
+        if !wanted(stamp) {
+            return false;
+        }
+        if found.swing(Slot::FREE) {
+            live.memory.count(found.slot.unit(), -(found.units as i64), found.slot.is_unflushed());
+        }
+    }
+    true
 }
 
 /// Whether a value is an entry of this id.
-fn is_sound(id: &[u8], value: &[u8]) -> bool {
-    SessionId::parse(id).is_ok_and(|id| entry::decode(id, value).is_some())
+fn is_sound(id: SessionId<'_>, value: &[u8]) -> bool {
+    entry::decode(id, value).is_some()
 }

@@ -3,37 +3,38 @@
 //! ```text
 //! /dev/shm/rustdb-<user>-<hash of the store's directory>/
 //!     header       JSON, one `Header`
-//!     buffer.mdb   LMDB; every byte of it is reserved, so that no process ever dies of a full file system
-//!     buffer.mdb-lock
+//!     buffer.mem   sessions, and an index of them (buffer::memory)
 //! ```
 //! Where `/dev/shm` is missing, read-only, full or not ours, the same lies in `buffer/` of the store's directory:
 //! it costs no more time, only some writing of the kernel's in the background.
 //!
 //! Everything here runs under the open-lock of the store's directory.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
 use super::epoch::Epochs;
+use super::memory::Memory;
+use super::segment::{Pen, UNFLUSHED_PERCENT, Writer};
 use crate::directory;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lmdb::{Code, Env, Options, lock_file, reserve_lock_file};
 use crate::lock::is_unlinked;
-use crate::owner::Origin;
-use crate::shared::{reserve, reserve_beyond_end};
+use crate::owner::{Origin, Owner};
+use crate::shared::Shared;
 
-/// Readers over all processes; a thread that reads at the very moment takes one.
-const MAX_READERS: u32 = 4096;
-/// What a new buffer reserves; it doubles up to the configured size as sessions come.
-const FIRST_SIZE: u64 = 4 << 20;
-/// With less than this it is not worth having.
-const LEAST_SIZE: u64 = 1 << 20;
+const HEADER: &str = "header";
+const MEMORY: &str = "buffer.mem";
+/// Names that earlier versions of rustdb gave to files of theirs here, which would go on taking memory.
+const OUTDATED: [&str; 2] = ["buffer.mdb", "buffer.mdb-lock"];
 
 /// The content of the file `header`.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +53,7 @@ struct Header {
 }
 
 /// Where a buffer may be, and what is wanted of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Place {
     in_memory: PathBuf,
     beside_store: PathBuf,
@@ -64,16 +65,16 @@ pub struct Place {
 /// An open buffer file.
 #[derive(Debug)]
 pub struct Live {
-    /// The LMDB environment.
-    pub env: Env,
-    /// A descriptor of the same file, to look at and to enlarge it.
-    pub file: File,
+    /// Its content.
+    pub memory: Memory,
+    /// The segment that this process writes to.
+    pen: Mutex<Pen>,
+    /// Its file system had no room when it was to grow; it is not asked again.
+    full_grown: AtomicBool,
     /// Its directory.
     pub directory: PathBuf,
     /// Which one it is of those that were made for the store.
     pub epoch: u64,
-    /// The size it may grow to.
-    pub max_size: u64,
     /// Why it does not lie in `/dev/shm`, if it does not.
     pub why_on_disk: Option<String>,
 }
@@ -88,9 +89,19 @@ impl Place {
             beside_store: store.join("buffer"),
             store: store.to_owned(),
             store_mark,
-            // LMDB wants whole pages.
-            max_size: max_size & !0xfff,
+            max_size,
         }
+    }
+
+    /// The directory in shared memory.
+    #[cfg(test)]
+    pub fn in_memory(&self) -> &Path {
+        &self.in_memory
+    }
+
+    /// The same place, for a buffer of `size` bytes at least.
+    pub fn at_least(&self, size: u64) -> Place {
+        Place { max_size: self.max_size.max(size), ..self.clone() }
     }
 
     /// Opens the buffer, or makes it. `alone`: no other process uses the store, so whatever lies there may go.
@@ -131,14 +142,14 @@ impl Place {
 
     /// Whether the buffer there is of the store that took the place of this one.
     fn is_of_successor(&self, path: &Path) -> bool {
-        let header = std::fs::read(path.join("header")).ok().and_then(|text| serde_json::from_slice::<Header>(&text).ok());
+        let header = std::fs::read(path.join(HEADER)).ok().and_then(|text| serde_json::from_slice::<Header>(&text).ok());
         header.is_some_and(|header| header.store == self.store && header.store_mark != self.store_mark)
     }
 
     /// The header of a buffer that belongs to this store and this boot. Only what is certainly no such header is
     /// none: one that cannot be read just now must not be taken for missing, and the buffer be made anew.
     fn usable_header(&self, path: &Path) -> Result<Option<Header>> {
-        let text = match std::fs::read(path.join("header")) {
+        let text = match std::fs::read(path.join(HEADER)) {
             Ok(text) => text,
             Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
             Err(cause) => {
@@ -180,11 +191,11 @@ impl Place {
             None => (make(origin)?, true),
         };
         epochs.note(header.epoch);
-        match open_files(path, &header, new) {
+        match open_file(path, &header, new) {
             // As it is left by a process that was killed while it made it. Whoever has it open carries over.
             Err(error) if error.kind() == ErrorKind::Damaged => {
                 let header = make(Origin::here()?)?;
-                open_files(path, &header, true)
+                open_file(path, &header, true)
             }
             other => other,
         }
@@ -231,7 +242,7 @@ impl Place {
             .mode(0o600)
             .open(&temporary)
             .and_then(|mut file| file.write_all(&text))
-            .and_then(|()| std::fs::rename(&temporary, path.join("header")))
+            .and_then(|()| std::fs::rename(&temporary, path.join(HEADER)))
             .map_err(|cause| Error::io(format_args!("cannot make the buffer {}", path.display()), &cause))?;
         Ok(header)
     }
@@ -239,7 +250,7 @@ impl Place {
 
 /// Deletes what there is of a buffer, so that whoever has it open notices.
 fn delete_files(path: &Path) -> io::Result<()> {
-    for name in ["header", "buffer.mdb", "buffer.mdb-lock"] {
+    for name in [HEADER, MEMORY].iter().chain(&OUTDATED) {
         match std::fs::remove_file(path.join(name)) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
             _ => {}
@@ -253,20 +264,18 @@ fn deleted_meanwhile(path: &Path) -> Error {
     Error::new(ErrorKind::Draining, message)
 }
 
-/// Whether both files of a buffer are there.
+/// Whether the file of a buffer is there.
 fn is_whole(path: &Path) -> bool {
-    ["buffer.mdb", "buffer.mdb-lock"].iter().all(|name| path.join(name).exists())
+    path.join(MEMORY).exists()
 }
 
-/// Opens the files of a buffer; `new`: they are not there yet.
-fn open_files(directory: &Path, header: &Header, new: bool) -> Result<Live> {
-    let max_size = header.max_size;
-    let path = directory.join("buffer.mdb");
+/// Opens the file of a buffer; `new`: it is not there yet.
+fn open_file(directory: &Path, header: &Header, new: bool) -> Result<Live> {
+    let path = directory.join(MEMORY);
     let failed = |cause: &io::Error| match cause.kind() {
         io::ErrorKind::NotFound => deleted_meanwhile(directory),
         _ => Error::io(format_args!("cannot open the buffer {}", path.display()), cause),
     };
-    let lock_inode = reserve_lock_file(&path, MAX_READERS, new).map_err(|cause| failed(&cause))?;
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -276,77 +285,53 @@ fn open_files(directory: &Path, header: &Header, new: bool) -> Result<Live> {
         .custom_flags(libc::O_NOFOLLOW)
         .open(&path)
         .map_err(|cause| failed(&cause))?;
-    let mut size = file.metadata().map_err(|cause| failed(&cause))?.len();
-    if size == 0 {
-        // The file stays empty, by which LMDB knows that it is new.
-        size = max_size.min(FIRST_SIZE);
-        if let Err(cause) = reserve_beyond_end(&file, size) {
-            size = max_size.min(LEAST_SIZE);
-            reserve_beyond_end(&file, size).map_err(|_| failed(&cause))?;
-        }
-    } else {
-        // What is mapped has to be reserved to its end, whoever made the file.
-        reserve(&file, size).map_err(|cause| failed(&cause))?;
-    }
-    let options = Options { map_size: size as usize, max_readers: MAX_READERS, volatile: true };
-    let env = Env::open(&path, options).map_err(|code| {
-        let kind = if code.is_damage() || code == Code::VERSION_MISMATCH { ErrorKind::Damaged } else { Error::io("", &code.to_io()).kind() };
-        Error::new(kind, format!("cannot open the buffer {}: {}", path.display(), code.to_io()))
-    })?;
-    // Whoever deletes files does not ask for the open-lock: what LMDB has opened must be what was reserved, and its
-    // lock file the one that all others use. Two with a lock file each would both write.
-    let same = |found: io::Result<Metadata>, inode: u64| found.is_ok_and(|found| found.ino() == inode);
-    let data_inode = file.metadata().map_err(|cause| failed(&cause))?.ino();
-    let opened = std::fs::metadata(format!("/proc/self/fd/{}", env.fd()));
-    if !same(opened, data_inode)
-        || !same(std::fs::metadata(&path), data_inode)
-        || !same(std::fs::metadata(lock_file(&path)), lock_inode)
-    {
-        // LMDB makes files that it does not find, and what it made must not be taken for the buffer.
-        drop(env);
-        delete_files(directory).map_err(|cause| failed(&cause))?;
+    let memory = match file.metadata().map_err(|cause| failed(&cause))?.len() {
+        0 if new => Memory::make(file, header.max_size).map(Some),
+        _ => Memory::open(file),
+    };
+    let Some(memory) = memory.map_err(|cause| failed(&cause))? else {
+        return Err(Error::new(ErrorKind::Damaged, format!("the buffer {} is damaged or was cut short", path.display())));
+    };
+    // Whoever deletes files does not ask for the open-lock.
+    let inode = |found: io::Result<std::fs::Metadata>| found.map(|found| found.ino()).ok();
+    if inode(memory.file().metadata()) != inode(std::fs::metadata(&path)) {
         return Err(deleted_meanwhile(directory));
     }
-    let (map, used) = env.extent();
-    if used > map || map != size {
-        return Err(Error::new(ErrorKind::Damaged, format!("the buffer {} was cut short", path.display())));
-    }
-    Ok(Live { env, file, directory: directory.to_owned(), epoch: header.epoch, max_size, why_on_disk: header.why_on_disk.clone() })
+    Ok(Live {
+        memory,
+        pen: Mutex::default(),
+        full_grown: AtomicBool::new(false),
+        directory: directory.to_owned(),
+        epoch: header.epoch,
+        why_on_disk: header.why_on_disk.clone(),
+    })
 }
 
 impl Live {
     /// Whether the file was deleted behind our back, as logind does when a user logs out (RemoveIPC).
     pub fn is_unlinked(&self) -> bool {
-        is_unlinked(self.file.as_raw_fd())
+        is_unlinked(self.memory.file().as_raw_fd())
     }
 
-    /// Takes over the size another process gave the file, or makes it larger. `false`: it cannot grow any more.
-    /// Runs under the open-lock.
-    pub fn grow(&mut self) -> Result<bool> {
-        let failed = |cause: &io::Error| Error::io("cannot enlarge the session buffer", cause);
-        let (map, _) = self.env.extent();
-        let there = self.file.metadata().map_err(|cause| failed(&cause))?.len();
-        if there > map {
-            self.env.resize(there as usize).map_err(|code| failed(&code.to_io()))?;
-            return Ok(true);
+    /// Waits for other threads of this process to put down the pen, and takes it.
+    pub fn writer<'a>(&'a self, owner: &'a Owner, shared: &'a Arc<Shared>) -> Writer<'a> {
+        Writer {
+            memory: &self.memory,
+            shared,
+            owner,
+            epoch: self.epoch,
+            pen: self.pen.lock(),
+            full_grown: &self.full_grown,
+            unflushed_percent: UNFLUSHED_PERCENT,
         }
-        let larger = (there * 2).min(self.max_size);
-        if larger <= there {
-            return Ok(false);
-        }
-        match reserve(&self.file, larger) {
-            Ok(()) => {}
-            // A full /dev/shm: then the buffer is as large as it gets.
-            Err(cause) if cause.raw_os_error() == Some(libc::ENOSPC) => return Ok(false),
-            Err(cause) => return Err(failed(&cause)),
-        }
-        match self.env.resize(larger as usize) {
-            Ok(()) => Ok(true),
-            Err(code) => {
-                // A limit on address space: the others must not fill what this process cannot map.
-                self.file.set_len(there).map_err(|cause| failed(&cause))?;
-                if code == Code(libc::ENOMEM) { Ok(false) } else { Err(failed(&code.to_io())) }
-            }
+    }
+
+    /// How large it may become, in bytes.
+    pub fn size(&self) -> u64 {
+        let layout = self.memory.layout();
+        match self.full_grown.load(Ordering::Relaxed) {
+            true => layout.end_of(self.memory.reserved() as u64),
+            false => layout.size,
         }
     }
 }

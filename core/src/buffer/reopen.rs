@@ -1,17 +1,25 @@
 //! What a process does when the buffer's file was deleted under it (logind's RemoveIPC, or somebody who tidied up): it
 //! goes on with a new one, and carries over what the store lacks.
+//!
+//! Others may still write to the old file. Each looks, after its change, whether the file has a name yet; if not, it
+//! comes here too, and makes its change once more in the new one. What was changed before the file was deleted is found
+//! by the first who comes here. It clears the mark of what it has carried over, so that the next one does not
+//! bring a state that has changed since.
 
-use std::ops::ControlFlow;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
-use parking_lot::RwLock;
-
 use super::epoch::Epochs;
-use super::place::Live;
-use super::{Buffer, ENTRY, Key, LONGEST_DRAIN, PATIENCE, UNFLUSHED, failed};
-use crate::error::{ErrorKind, Result};
-use crate::lmdb::{Code, Reader};
+use super::index::{self, Inserted, Key, Slot};
+use super::memory::Memory;
+use super::segment::Writer;
+use super::{Buffer, LONGEST_DRAIN, frame, is_sound};
+use crate::entry::HEADER;
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::SessionId;
+
+/// How long whoever deletes the files may take for it.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Buffer {
     /// Opens the buffer anew after its file was deleted, and carries over what the store lacks.
@@ -19,10 +27,12 @@ impl Buffer {
         let begun = Instant::now();
         loop {
             match self.try_reopen() {
-                // Somebody has newer changes and carries them over first; or whoever deletes the files is not done yet.
+                // Somebody has newer changes and carries them over first, or flushes what fills the new one; or whoever
+                // deletes the files is not done yet.
                 Err(error)
                     if begun.elapsed() < LONGEST_DRAIN
-                        && (error.kind() == ErrorKind::Draining || begun.elapsed() < PATIENCE) =>
+                        && (matches!(error.kind(), ErrorKind::Draining | ErrorKind::Full)
+                            || begun.elapsed() < PATIENCE) =>
                 {
                     std::thread::sleep(Duration::from_millis(1));
                 }
@@ -33,68 +43,87 @@ impl Buffer {
 
     fn try_reopen(&self) -> Result<()> {
         let _opening = self.owner.open_lock()?;
+        // No thread of this process writes or reads meanwhile.
         let mut live = self.live.write();
         if !live.is_unlinked() {
             return Ok(());
         }
         let epochs = Epochs { owner: &self.owner, shared: &self.shared, mine: Some(live.epoch) };
-        let new = RwLock::new(self.place.open(false, epochs)?);
-        // Held until everything is carried over, so that others wait at the gate. What is written to the new file goes past
-        // it; there is nobody yet who would write much.
-        let inside = self.enter();
-        if matches!(live.env.write().map(drop), Err(Code::MAP_RESIZED)) {
-            // It was enlarged by others since this process looked last.
-            live.grow()?;
-        }
+        // Room for all that it has, also if another process with another setting made it.
+        let new = self.place.at_least(live.memory.layout().size).open(false, epochs)?;
         // What is carried over are changes of this process's from now on.
-        let epoch = new.read().epoch;
-        self.owner.note_changes(epoch, true)?;
+        self.owner.note_changes(new.epoch, true)?;
+        // Whoever has changed something and still saw a name has done so before this look at the slots.
+        fence(Ordering::SeqCst);
         {
-            // The old file's writer lock is held until the new one has everything. Its marks go with it, so that
-            // the next process to come here finds nothing to carry over an entry that has changed since.
-            let mut old = live.env.write().map_err(failed)?;
-            let mut ids: Vec<Box<[u8]>> = Vec::new();
-            old.scan(&[UNFLUSHED], &mut |key, _| match key.split_first() {
-                Some((&UNFLUSHED, id)) => {
-                    ids.push(id.into());
-                    ControlFlow::Continue(())
-                }
-                _ => ControlFlow::Break(()),
-            })
-            .map_err(failed)?;
-            for id in ids {
-                if let Some(value) = old.get(Key::new(ENTRY, &id).as_bytes()).map_err(failed)? {
-                    carry(&new, &id, value)?;
-                }
-                old.delete(Key::new(UNFLUSHED, &id).as_bytes()).map_err(failed)?;
+            let mut writer = new.writer(&self.owner, &self.shared);
+            writer.unflushed_percent = 100;
+            let carried = self.carry(&live.memory, &mut writer);
+            if carried.is_err() {
+                // The rest keeps its marks, and is carried over by the next who comes here.
+                writer.rest()?;
+                return carried;
             }
-            old.commit().map_err(failed)?;
         }
-        drop(inside);
-        let old = std::mem::replace(&mut *live, new.into_inner());
-        self.full_grown.store(false, Ordering::Relaxed);
+        live.writer(&self.owner, &self.shared).rest()?;
+        let old = std::mem::replace(&mut *live, new);
         self.noted.store(true, Ordering::Relaxed);
         self.owner.note_changes(old.epoch, false)
     }
+
+    /// Puts what the store lacks into the new buffer, unless that has something newer.
+    fn carry(&self, old: &Memory, new: &mut Writer<'_>) -> Result<()> {
+        let mut damaged = 0;
+        for (bucket, cell) in old.unflushed_slots(Memory::ALL) {
+            loop {
+                let read = old.read_unflushed(bucket, cell, &mut damaged, |id, frame| (id, frame.bytes_from(0)));
+                let Some((slot, (id, entry))) = read else { break };
+                let id = SessionId::parse(&id)?;
+                if is_sound(id, &entry) {
+                    carry(new, id, &entry)?;
+                } else {
+                    damaged += 1;
+                }
+                // If somebody who has not noticed yet has changed it, there is more to carry over.
+                if cell.compare_exchange(slot.0, slot.flushed().0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                    break;
+                }
+            }
+        }
+        if damaged > 0 {
+            self.shared.add(crate::shared::Counter::DamagedValues, damaged);
+        }
+        Ok(())
+    }
 }
 
-/// Puts an unflushed entry into a new buffer, unless that has a newer one.
-fn carry(new: &RwLock<Live>, id: &[u8], value: &[u8]) -> Result<()> {
-    loop {
-        let put = {
-            let live = new.read();
-            let key = Key::new(ENTRY, id);
-            live.env.write().and_then(|mut txn| {
-                if txn.get(key.as_bytes())?.is_none() {
-                    txn.put(key.as_bytes(), value.len(), |out| out.copy_from_slice(value))?;
-                    txn.put_marker(Key::new(UNFLUSHED, id).as_bytes())?;
-                }
-                txn.commit()
-            })
+fn carry(new: &mut Writer<'_>, id: SessionId<'_>, entry: &[u8]) -> Result<()> {
+    let full = || {
+        Error::new(ErrorKind::Full, "the session buffer was deleted, and the new one has no room yet for what the store lacks")
+    };
+    let key = Key::of(new.memory, id);
+    let (header, payload) = entry.split_first_chunk::<HEADER>().ok_or_else(full)?;
+    let mut written = None;
+    while index::find(new.memory, &key, |_| ()).is_none() {
+        let units = frame::units(id.as_bytes().len(), entry.len());
+        let spot = match written {
+            Some(spot) => spot,
+            None => new.take(units)?.ok_or_else(full)?,
         };
-        match put {
-            Err(Code::MAP_RESIZED | Code::MAP_FULL) if new.write().grow()? => {}
-            other => return other.map_err(failed),
+        if written.replace(spot).is_none() {
+            frame::write(new.memory, spot.unit, id.as_bytes(), header, payload);
+            new.memory.touch(key.bucket, spot.unit);
+        }
+        let inserted = index::insert(new.memory, &key, Slot::new(&key, spot, true), &mut |slot, units| new.evicted(slot, units));
+        match inserted {
+            Inserted::Done => {
+                new.memory.count(spot.unit, units as i64, true);
+                new.memory.note_unflushed(key.bucket);
+                return Ok(());
+            }
+            Inserted::Raced => {}
+            Inserted::Full => return Err(full()),
         }
     }
+    Ok(())
 }

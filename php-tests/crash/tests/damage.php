@@ -20,15 +20,18 @@ function damage(string $how, string $text): string
 {
     // The magic number stands at offset 16 of the first two pages, the version of the format behind it.
     $overwrite = fn (int $at, string $bytes) => substr_replace(substr_replace($text, $bytes, $at, strlen($bytes)), $bytes, 4096 + $at, strlen($bytes));
-    $magic = strpos($text, "\xDE\xC0\xEF\xBE");
-    check($magic !== false && $magic < 64, 'this is no LMDB file');
+    $magic = function () use ($text) {
+        $magic = strpos($text, "\xDE\xC0\xEF\xBE");
+        check($magic !== false && $magic < 64, 'this is no LMDB file');
+        return $magic;
+    };
     return match ($how) {
         'cut in half' => substr($text, 0, intdiv(strlen($text), 8192) * 4096),
         'cut to 100 bytes' => substr($text, 0, 100),
         'full of zeros' => str_repeat("\0", strlen($text)),
         'a text of somebody else' => str_repeat("Dear diary, today\n", intdiv(strlen($text), 18)),
-        'with a bad magic number' => $overwrite($magic, "\xDE\xAD\xBE\xEF"),
-        NEWER => $overwrite($magic + 4, "\x7f\0\0\0"),
+        'with a bad magic number' => $overwrite($magic(), "\xDE\xAD\xBE\xEF"),
+        NEWER => $overwrite($magic() + 4, "\x7f\0\0\0"),
     };
 }
 
@@ -68,14 +71,35 @@ test('a store file ' . NEWER . ' is left as it is, and nothing is served until i
     check_same(['visitor' => 2], $cli->run('count', ['ids' => ['visitor']])->json(), 'numbers with the right file');
 });
 
-foreach (DAMAGES as $how) {
+/** The same for the file of the buffer, whose magic stands at its beginning, and after it numbers and an index. */
+function damage_buffer(string $how, string $text): string
+{
+    return match ($how) {
+        'with a bad magic number' => substr_replace($text, "\xDE\xAD\xBE\xEF", 0, 4),
+        'with random bytes in its table and index' => substr_replace($text, random_bytes(1 << 20), 4096, 1 << 20),
+        'with ones behind its first page' => substr_replace($text, str_repeat("\xFF", 4 << 20), 4096, 4 << 20),
+        default => damage($how, $text),
+    };
+}
+
+const BUFFER_DAMAGES = [
+    'cut in half',
+    'cut to 100 bytes',
+    'full of zeros',
+    'a text of somebody else',
+    'with a bad magic number',
+    'with random bytes in its table and index',
+    'with ones behind its first page',
+];
+
+foreach (BUFFER_DAMAGES as $how) {
     test("a buffer file $how costs nothing that was flushed", function (Sandbox $sandbox) use ($how) {
         $cli = new Cli($sandbox);
         $ids = Cli::ids('before', 300);
         $cli->run('count', ['ids' => $ids, 'size' => 1500])->json();
         $cli->store->flush();
         $buffer = $cli->run('status')->json()['buffer']['path'];
-        replace("$buffer/buffer.mdb", fn ($text) => damage($how, $text));
+        replace("$buffer/buffer.mem", fn ($text) => damage_buffer($how, $text));
         check_same(array_fill_keys($ids, 2), $cli->run('count', ['ids' => $ids])->json(), 'numbers');
         $cli->reboot();
         $cli->check_sessions(array_fill_keys($ids, 2), 'on the disk');
@@ -83,8 +107,8 @@ foreach (DAMAGES as $how) {
 }
 
 /**
- * Where entries of this session begin in the text of an LMDB file: 32 bytes in front of each payload that is whole and
- * stands behind its key; in the store 8 more bytes lie between. Besides the one in use these may be former copies in pages
+ * Where entries of this session begin in the text of a file: 32 bytes in front of each payload that is whole and
+ * stands behind its id; in the store 8 more bytes lie between. Besides the one in use these may be former copies in places
  * that are free.
  *
  * @return list<int>
@@ -144,7 +168,7 @@ test('bits flipped in values of the buffer never show, and what the store has is
     $cli->run('count', ['ids' => $ids, 'size' => 1000])->json();
     $cli->store->flush();
     $buffer = $cli->run('status')->json()['buffer']['path'];
-    $flipped = flip_bits("$buffer/buffer.mdb", $ids, 1000);
+    $flipped = flip_bits("$buffer/buffer.mem", $ids, 1000);
     $cli->check_sessions(array_fill_keys($ids, 1), 'from the store');
     check($cli->run('status')->json()['buffer']['damaged'] >= count($flipped), 'the damage was not counted');
     check_same(array_fill_keys($ids, 2), $cli->run('count', ['ids' => $ids])->json(), 'numbers');

@@ -81,7 +81,7 @@ fn try_open(path: &Path) -> Result<Opened> {
     reserve_lock_file(path, MAX_READERS, true).map_err(|cause| failed(&cause))?;
     let mut map_size = LARGEST_MAP;
     let env = loop {
-        match Env::open(path, Options { map_size, max_readers: MAX_READERS, volatile: false }) {
+        match Env::open(path, Options { map_size, max_readers: MAX_READERS }) {
             Ok(env) => break env,
             // EINVAL is how valgrind says it.
             Err(Code(libc::ENOMEM | libc::EINVAL)) if map_size > LEAST_MAP => map_size /= 2,

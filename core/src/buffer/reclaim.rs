@@ -1,0 +1,186 @@
+//! How a segment is cleared for its next use: what is worth keeping moves to another, the rest is forgotten.
+//!
+//! Whether anything is left in a segment is not told by counters, which may be wrong, but by a look at every slot of the
+//! index that may ever have pointed into it. Whoever clears a segment holds its lock alone, so no new slot can come to point into it: one that was passed
+//! stays passed. Who is killed in the middle leaves some of its entries moved and the rest where they were, and the next
+//! one clears what is left.
+//!
+//! As long as the entries that the index points to fill less than three quarters of the buffer, all of a segment's move,
+//! and the segment with the fewest goes: what makes room then is what has been replaced. Above that the oldest segment
+//! goes, and of its entries only those stay that the store lacks, and some that were used since they came: a second
+//! chance, which stands for the order of their last use and costs no bookkeeping but a bit.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::frame::Frame;
+use super::index::Slot;
+use super::memory::Segment;
+use super::segment::{Writer, sum};
+use crate::error::Result;
+use crate::shared::Counter;
+
+/// Above this part of the buffer, entries that the store has too are evicted.
+const LIVE_PERCENT: u64 = 75;
+/// The part of a segment that may stay for having been used.
+const SECOND_CHANCES: u64 = 4;
+/// Segments for whose entries there was no room before it is clear that there is none.
+const TRIES: usize = 4;
+
+/// What stays of a segment besides what the store lacks.
+#[derive(Debug, Clone, Copy)]
+enum Keep {
+    /// All.
+    All,
+    /// Used entries of so many units.
+    Used(u64),
+}
+
+impl Writer<'_> {
+    /// Clears a segment that this process holds alone, if nothing is left in it.
+    pub(super) fn clear_if_dead(&self, segment: usize) -> bool {
+        let (mut left, mut unflushed) = (0, 0);
+        self.each_slot_in(segment, |_, cell, slot| {
+            if slot.is_announced() {
+                // Its owner would hold the segment's lock if it lived.
+                return cell.compare_exchange(slot.0, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+            }
+            let units = Frame::at(self.memory, slot.unit()).map_or(1, |frame| frame.units() as i64);
+            left += units;
+            unflushed += if slot.is_unflushed() { units } else { 0 };
+            true
+        });
+        let place = &self.memory.segments()[segment];
+        match left {
+            0 => place.head.store(0, Ordering::Release),
+            _ => {
+                // The guess was wrong.
+                place.live.store(left, Ordering::Relaxed);
+                place.unflushed.store(unflushed, Ordering::Relaxed);
+            }
+        }
+        left == 0
+    }
+
+    /// Calls `visit` for each slot that points into a segment, again if it says that the slot has changed.
+    fn each_slot_in(&self, segment: usize, mut visit: impl FnMut(usize, &AtomicU64, Slot) -> bool) {
+        let layout = self.memory.layout();
+        let (first, units) = (layout.first_unit(segment), layout.units());
+        let touched = &self.memory.segments()[segment].touched;
+        let touched = std::array::from_fn(|number| touched[number].load(Ordering::Relaxed));
+        self.memory.each_bucket(touched, |bucket, cells| {
+            for cell in cells {
+                loop {
+                    // Acquire: the entry is read after the slot.
+                    let slot = Slot(cell.load(Ordering::Acquire));
+                    if slot.unit().wrapping_sub(first) >= units || visit(bucket, cell, slot) {
+                        break;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Clears a segment; what stays of it moves to where the pen is. `busy`: somebody else holds one that might go.
+    pub(super) fn clear_one(&mut self, busy: &mut bool) -> Result<bool> {
+        let segments = self.memory.segments();
+        let units = self.memory.layout().units();
+        let live = sum(segments, |place| place.live.load(Ordering::Relaxed));
+        let keep = match live > units * segments.len() as u64 / 100 * LIVE_PERCENT {
+            true => Keep::Used(units / SECOND_CHANCES),
+            false => Keep::All,
+        };
+        // Evicting what was not to go is better than no room at all.
+        Ok(self.clear_first(keep, busy)? || self.clear_first(Keep::Used(0), busy)?)
+    }
+
+    /// Clears the first segment that can be, in the order in which they are to go.
+    fn clear_first(&mut self, keep: Keep, busy: &mut bool) -> Result<bool> {
+        let half = self.memory.layout().units() as i64 / 2;
+        let order = |place: &Segment| {
+            let unflushed = place.unflushed.load(Ordering::Relaxed).max(0);
+            match keep {
+                Keep::All => (place.live.load(Ordering::Relaxed).max(0), place.number()),
+                Keep::Used(0) => (unflushed, place.number()),
+                // Where most of it has to move, little is gained.
+                Keep::Used(_) => (if unflushed > half { unflushed } else { 0 }, place.number()),
+            }
+        };
+        let segments = self.memory.segments().iter().enumerate().filter(|(_, place)| place.number() != 0);
+        let mut found: Vec<_> = segments.map(|(segment, place)| (order(place), segment)).collect();
+        found.sort_unstable();
+        let mut tries = 0;
+        for (_, segment) in found {
+            if self.is_at(segment) {
+                continue;
+            }
+            if !self.lock_alone(segment)? {
+                *busy = true;
+                continue;
+            }
+            let cleared = self.memory.segments()[segment].number() != 0 && self.clear(segment, keep);
+            self.unlock(segment)?;
+            tries += 1;
+            if cleared || tries == TRIES {
+                return Ok(cleared);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Clears a segment that this process holds alone. `false`: there is no room for what has to stay.
+    fn clear(&self, segment: usize, keep: Keep) -> bool {
+        let place = &self.memory.segments()[segment];
+        let (mut left, mut used) = (false, 0);
+        let (mut evicted, mut damaged) = (0, 0);
+        self.each_slot_in(segment, |bucket, cell, slot| {
+            let forget = || cell.compare_exchange(slot.0, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+            if slot.is_announced() {
+                return forget();
+            }
+            let Some(frame) = Frame::at(self.memory, slot.unit()) else {
+                let forgotten = forget();
+                damaged += u64::from(forgotten);
+                return forgotten;
+            };
+            let units = frame.units();
+            let stays = slot.is_unflushed()
+                || match keep {
+                    Keep::All => true,
+                    Keep::Used(most) => slot.is_used() && used + units <= most,
+                };
+            if !stays {
+                let forgotten = forget();
+                if forgotten {
+                    evicted += 1;
+                    place.live.fetch_sub(units as i64, Ordering::Relaxed);
+                }
+                return forgotten;
+            }
+            let Some(spot) = self.take_here(units) else {
+                left = true;
+                return true;
+            };
+            frame.copy_to(self.memory, spot.unit);
+            self.memory.touch(bucket, spot.unit);
+            // In the segments before, it was used; whether it is from now on is another question.
+            let to = slot.moved_to(spot).with_used(matches!(keep, Keep::All) && slot.is_used());
+            // Release: the copy is there before the slot leads to it.
+            if cell.compare_exchange(slot.0, to.0, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+                return false;
+            }
+            used += units;
+            self.memory.count(slot.unit(), -(units as i64), slot.is_unflushed());
+            self.memory.count(spot.unit, units as i64, slot.is_unflushed());
+            true
+        });
+        self.shared.add(Counter::BufferEvictions, evicted);
+        if damaged > 0 {
+            self.shared.add(Counter::DamagedValues, damaged);
+        }
+        if !left {
+            // Release: what was read of it comes before its next use.
+            place.head.store(0, Ordering::Release);
+        }
+        !left
+    }
+}

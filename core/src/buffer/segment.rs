@@ -1,0 +1,376 @@
+//! Segments: who writes to one, and how the next is found.
+//!
+//! The processes write to one segment together: each takes the units it needs from its `head` by compare-and-swap, and
+//! nobody else's business are they from then on. A process that writes to a segment holds the segment's lock shared,
+//! and who clears one for its next use holds it alone, so nothing is ever cleared under a writer, were it stopped for
+//! hours. The locks are bytes of the file `owner`, so the kernel lets go of them when their holder dies; they are taken
+//! when a process turns to another segment, not for each entry, and the background thread lets go of one that is idle.
+//!
+//! A free segment is found in this order: the one that others write to; one whose entries have all been replaced, the
+//! last one first, as it is still in the processor's cache; a free one, but for a reserve; one that the file grows by;
+//! and one that is cleared (buffer::reclaim), for which the reserve is.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::MutexGuard;
+
+use super::index::Spot;
+use super::memory::{Memory, Segment};
+use crate::error::{Error, Result};
+use crate::owner::{Hold, Owner};
+use crate::shared::Shared;
+
+/// How often, and how long, one waits for others who have every segment in hand at the same time.
+const WAITS: usize = 20;
+const WAIT: Duration = Duration::from_micros(100);
+/// What the store lacks may take this part of the buffer. However large the entries are, they then fit into as many empty
+/// segments, each into the first that has room for it, as they must when the file is deleted and made anew: of segments
+/// filled in that way no two have less than one's worth between them.
+pub const UNFLUSHED_PERCENT: u64 = 45;
+
+/// The segment that this process writes to.
+#[derive(Debug, Default)]
+pub struct Pen {
+    segment: Option<usize>,
+}
+
+/// A thread of this process, with the pen in its hand.
+pub struct Writer<'a> {
+    /// The file.
+    pub memory: &'a Memory,
+    /// Counters.
+    pub shared: &'a Arc<Shared>,
+    pub(super) owner: &'a Owner,
+    pub(super) epoch: u64,
+    pub(super) pen: MutexGuard<'a, Pen>,
+    /// The file system had no room when the file was to grow; it is not asked again.
+    pub(super) full_grown: &'a AtomicBool,
+    /// The part of the buffer that what the store lacks may take.
+    pub(super) unflushed_percent: u64,
+}
+
+/// What became of an attempt to find a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turned {
+    /// The pen is at another one.
+    Yes,
+    /// Others hold what there is; they will not do so for long.
+    Busy,
+    /// The rest has what the store lacks.
+    Full,
+}
+
+impl Segment {
+    /// The number of its use; zero: it is free.
+    pub fn number(&self) -> u64 {
+        self.head.load(Ordering::Acquire) >> 32
+    }
+
+    /// The units given out.
+    pub fn taken(&self, of: u64) -> u64 {
+        (self.head.load(Ordering::Relaxed) & u64::from(u32::MAX)).min(of)
+    }
+
+    /// Takes `units` of the `of` that it has. The caller holds its lock.
+    fn take(&self, units: u64, of: u64) -> Option<(u64, u64)> {
+        // Relaxed: which units they are is all that is told. Acquire: whoever freed the segment is done with it.
+        let mut head = self.head.load(Ordering::Acquire);
+        loop {
+            let (number, taken) = (head >> 32, head & u64::from(u32::MAX));
+            if number == 0 || taken + units > of {
+                return None;
+            }
+            match self.head.compare_exchange_weak(head, head + units, Ordering::Relaxed, Ordering::Acquire) {
+                Ok(_) => return Some((taken, number)),
+                Err(now) => head = now,
+            }
+        }
+    }
+}
+
+/// A sum of guesses; in a damaged file they may be any numbers.
+pub(super) fn sum(segments: &[Segment], of: impl Fn(&Segment) -> i64) -> u64 {
+    segments.iter().fold(0, |sum: u64, segment| sum.saturating_add(of(segment).max(0) as u64))
+}
+
+impl Memory {
+    /// Counts an entry of so many units, at a unit of the file, in or out.
+    pub fn count(&self, unit: u64, units: i64, unflushed: bool) {
+        if let Some(place) = self.segment_at(unit) {
+            place.live.fetch_add(units, Ordering::Relaxed);
+            if unflushed {
+                place.unflushed.fetch_add(units, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Counts an entry that has been flushed out of those that are not.
+    pub fn count_flushed(&self, unit: u64, units: i64) {
+        if let Some(place) = self.segment_at(unit) {
+            place.unflushed.fetch_add(units, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that a slot of this bucket is about to point to a unit of the file.
+    pub fn touch(&self, bucket: usize, unit: u64) {
+        if let Some(place) = self.segment_at(unit) {
+            self.set_group(&place.touched, bucket);
+        }
+    }
+
+    fn segment_at(&self, unit: u64) -> Option<&Segment> {
+        self.segments().get(self.layout().segment_of(unit)?)
+    }
+}
+
+impl Writer<'_> {
+    /// Takes room for `units`; `None`: there is none, and nothing that could be evicted.
+    pub fn take(&mut self, units: u64) -> Result<Option<Spot>> {
+        let mut waits = 0;
+        loop {
+            if let Some(spot) = self.take_here(units) {
+                return Ok(Some(spot));
+            }
+            match self.turn(units)? {
+                Turned::Yes => {}
+                Turned::Busy if waits < WAITS => {
+                    waits += 1;
+                    std::thread::sleep(WAIT);
+                }
+                Turned::Busy | Turned::Full => return Ok(None),
+            }
+        }
+    }
+
+    /// Takes room in the segment that the pen is at.
+    pub(super) fn take_here(&self, units: u64) -> Option<Spot> {
+        let segment = self.pen.segment?;
+        let layout = self.memory.layout();
+        let (taken, number) = self.memory.segments()[segment].take(units, layout.units())?;
+        Some(Spot { unit: layout.first_unit(segment) + taken, number })
+    }
+
+    /// Lets go of the segment.
+    pub fn rest(&mut self) -> Result<()> {
+        if let Some(segment) = self.pen.segment.take() {
+            self.unlock(segment)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn lock(&self, segment: usize, hold: Hold) -> Result<bool> {
+        self.owner
+            .hold_segment(self.epoch, segment, hold)
+            .map_err(|cause| Error::io("cannot lock a part of the session buffer", &cause))
+    }
+
+    /// Holds a segment alone. If it is the one that the pen is at, it is not from now on.
+    pub(super) fn lock_alone(&mut self, segment: usize) -> Result<bool> {
+        let held = self.lock(segment, Hold::Alone)?;
+        if held && self.is_at(segment) {
+            self.pen.segment = None;
+        }
+        Ok(held)
+    }
+
+    pub(super) fn is_at(&self, segment: usize) -> bool {
+        self.pen.segment == Some(segment)
+    }
+
+    pub(super) fn unlock(&self, segment: usize) -> Result<()> {
+        self.lock(segment, Hold::None).map(drop)
+    }
+
+    /// Puts the pen at a segment that this process holds shared now.
+    fn put_pen(&mut self, segment: usize) -> Result<()> {
+        match self.pen.segment.replace(segment) {
+            Some(before) if before != segment => self.unlock(before),
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins the next use of a free segment that this process holds alone.
+    fn open(&mut self, segment: usize) -> Result<()> {
+        let page = self.memory.first_page();
+        let place = &self.memory.segments()[segment];
+        let mut number = 0;
+        while number == 0 {
+            number = (page.uses.fetch_add(1, Ordering::Relaxed) + 1) & u64::from(u32::MAX);
+        }
+        place.live.store(0, Ordering::Relaxed);
+        place.unflushed.store(0, Ordering::Relaxed);
+        place.touched.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        // Release: whoever takes units of it comes after whoever had them before.
+        place.head.store(number << 32, Ordering::Release);
+        self.lock(segment, Hold::Shared)?;
+        self.put_pen(segment)
+    }
+
+    /// Opens a free segment, if this one is.
+    fn try_open(&mut self, segment: usize) -> Result<bool> {
+        if !self.lock_alone(segment)? {
+            return Ok(false);
+        }
+        if self.memory.segments()[segment].number() != 0 {
+            self.unlock(segment)?;
+            return Ok(false);
+        }
+        self.open(segment).map(|()| true)
+    }
+
+    /// Puts the pen at a segment that has room for `units`.
+    fn turn(&mut self, units: u64) -> Result<Turned> {
+        if self.turn_to_others(units)? || self.turn_to_a_dead_one()? {
+            return Ok(Turned::Yes);
+        }
+        let segments = self.memory.segments();
+        // More than one: several may clear a segment at the same time.
+        if self.turn_to_a_free_one(if segments.len() < 8 { 1 } else { 2 })? {
+            self.tell();
+            return Ok(Turned::Yes);
+        }
+        let mut busy = false;
+        if !self.full_grown.load(Ordering::Relaxed) {
+            match self.grow()? {
+                Some(true) => {
+                    self.tell();
+                    return Ok(Turned::Yes);
+                }
+                Some(false) => self.full_grown.store(true, Ordering::Relaxed),
+                None => busy = true,
+            }
+        }
+        let whole = self.memory.layout().units() * segments.len() as u64;
+        let unflushed = sum(segments, |segment| segment.unflushed.load(Ordering::Relaxed));
+        if unflushed > whole / 100 * self.unflushed_percent {
+            return Ok(Turned::Full);
+        }
+        // From here on one free segment is the reserve into which others are cleared.
+        for _ in 0..2 * segments.len() {
+            if self.has_room(units) || self.turn_to_a_free_one(1)? {
+                self.tell();
+                return Ok(Turned::Yes);
+            }
+            // First into what is left of the segment the pen is at, then into the reserve.
+            let cleared = self.clear_one(&mut busy)?
+                || self.turn_to_a_free_one(0)? && { self.clear_one(&mut busy)? || self.has_room(units) };
+            if !cleared {
+                break;
+            }
+        }
+        Ok(match self.turn_to_any(units)? {
+            true => Turned::Yes,
+            false if busy => Turned::Busy,
+            false => Turned::Full,
+        })
+    }
+
+    /// Whether the segment that the pen is at has room.
+    fn has_room(&self, units: u64) -> bool {
+        self.pen.segment.is_some_and(|segment| {
+            let place = &self.memory.segments()[segment];
+            place.number() != 0 && place.taken(u64::MAX) + units <= self.memory.layout().units()
+        })
+    }
+
+    /// The segment that others write to.
+    fn turn_to_others(&mut self, units: u64) -> Result<bool> {
+        let current = self.memory.first_page().current.load(Ordering::Relaxed) as usize;
+        match current.checked_sub(1).filter(|segment| *segment < self.memory.reserved()) {
+            Some(segment) => self.try_join(segment, units),
+            None => Ok(false),
+        }
+    }
+
+    /// Any segment with room.
+    fn turn_to_any(&mut self, units: u64) -> Result<bool> {
+        for segment in 0..self.memory.reserved() {
+            if self.try_join(segment, units)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Puts the pen at a segment in use that has room, and that nobody clears.
+    fn try_join(&mut self, segment: usize, units: u64) -> Result<bool> {
+        let place = &self.memory.segments()[segment];
+        let has_room = || place.number() != 0 && place.taken(u64::MAX) + units <= self.memory.layout().units();
+        if self.is_at(segment) || !has_room() || !self.lock(segment, Hold::Shared)? {
+            return Ok(false);
+        }
+        // It may have been freed before the lock was ours; then nothing can be taken of it, and another is found.
+        self.put_pen(segment).map(|()| true)
+    }
+
+    /// A segment whose entries have all been replaced, as far as one can guess.
+    fn turn_to_a_dead_one(&mut self) -> Result<bool> {
+        let dead = |place: &Segment| place.live.load(Ordering::Relaxed) <= 0;
+        let mut found: Vec<(Reverse<u64>, usize)> = Vec::new();
+        for (segment, place) in self.memory.segments().iter().enumerate() {
+            let number = place.number();
+            if number != 0 && dead(place) && Some(segment) != self.pen.segment {
+                found.push((Reverse(number), segment));
+            }
+        }
+        found.sort_unstable();
+        for (_, segment) in found {
+            if !self.lock_alone(segment)? {
+                continue;
+            }
+            let place = &self.memory.segments()[segment];
+            if place.number() != 0 && dead(place) && self.clear_if_dead(segment) {
+                self.open(segment)?;
+                self.tell();
+                return Ok(true);
+            }
+            self.unlock(segment)?;
+        }
+        Ok(false)
+    }
+
+    /// Tells others of the segment that the pen is at.
+    fn tell(&self) {
+        if let Some(segment) = self.pen.segment {
+            self.memory.first_page().current.store(segment as u64 + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// A free segment, if there are more than `reserve`.
+    fn turn_to_a_free_one(&mut self, reserve: usize) -> Result<bool> {
+        let free = |segments: &[Segment]| -> Vec<usize> {
+            segments.iter().enumerate().filter(|(_, place)| place.number() == 0).map(|(segment, _)| segment).collect()
+        };
+        let found = free(self.memory.segments());
+        if found.len() <= reserve {
+            return Ok(false);
+        }
+        for segment in found {
+            if self.try_open(segment)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Makes the file larger and opens one of the new segments. `None`: somebody else is at it.
+    fn grow(&mut self) -> Result<Option<bool>> {
+        let before = self.memory.reserved();
+        if before as u64 == self.memory.layout().segments {
+            return Ok(Some(false));
+        }
+        let growing = Owner::GROWING;
+        if !self.lock(growing, Hold::Alone)? {
+            return Ok(None);
+        }
+        let grown = if self.memory.reserved() > before { Ok(true) } else { self.memory.grow() };
+        self.unlock(growing)?;
+        match grown.map_err(|cause| Error::io("cannot enlarge the session buffer", &cause))? {
+            true => Ok(self.turn_to_a_free_one(1)?.then_some(true)),
+            false => Ok(Some(false)),
+        }
+    }
+}
