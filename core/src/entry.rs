@@ -109,7 +109,11 @@ pub fn decode<'a>(id: SessionId<'_>, value: &'a [u8]) -> Option<Entry<'a>> {
 }
 
 /// The same for a value whose header and payload do not lie together.
-pub fn decode_parts<'a>(id: SessionId<'_>, head: &[u8; HEADER], payload: impl Into<Cow<'a, [u8]>>) -> Option<Entry<'a>> {
+pub fn decode_parts<'a>(
+    id: SessionId<'_>,
+    head: &[u8; HEADER],
+    payload: impl Into<Cow<'a, [u8]>>,
+) -> Option<Entry<'a>> {
     let payload = payload.into();
     if head[0] != FORMAT || head[2..4] != [0, 0] || head[4..8] != check(head, id) {
         return None;

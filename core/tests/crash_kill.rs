@@ -199,7 +199,9 @@ fn killed_writers_use_up_nothing() {
         victim.kill();
     }
     let changes = ledger.get(Word::Changes);
-    wait_until("many times the buffer was written", || storm.is_running() && ledger.get(Word::Changes) > changes + 20_000);
+    wait_until("many times the buffer was written", || {
+        storm.is_running() && ledger.get(Word::Changes) > changes + 20_000
+    });
     ledger.word(Word::Stop).store(1, SeqCst);
     storm.finish();
     print_speed(&ledger, 0);

@@ -50,12 +50,7 @@ impl Slot {
 
     /// A slot for an entry under `key`, at a place in a segment that is in its `number`th use.
     pub fn new(key: &Key<'_>, spot: Spot, unflushed: bool) -> Slot {
-        Slot(
-            u64::from(unflushed)
-                | (spot.number & USE_MASK) << USE_AT
-                | key.tag << TAG_AT
-                | spot.unit << UNIT_AT,
-        )
+        Slot(u64::from(unflushed) | (spot.number & USE_MASK) << USE_AT | key.tag << TAG_AT | spot.unit << UNIT_AT)
     }
 
     /// Where the entry stands.
@@ -196,11 +191,7 @@ fn bucket<'m>(memory: &'m Memory, key: &Key<'_>) -> &'m [AtomicU64; BUCKET] {
 }
 
 /// Looks at the entry of an id. What `look` returns is of an entry that was the valid one of the id while it looked.
-pub fn find<'m, T>(
-    memory: &'m Memory,
-    key: &Key<'_>,
-    look: impl Fn(&Frame<'m>) -> T,
-) -> Option<(Found<'m>, T)> {
+pub fn find<'m, T>(memory: &'m Memory, key: &Key<'_>, look: impl Fn(&Frame<'m>) -> T) -> Option<(Found<'m>, T)> {
     let cells = bucket(memory, key);
     'again: loop {
         // Acquire: an entry is read after the slot that leads to it, and is there as it was written before that was set.

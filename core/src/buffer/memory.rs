@@ -117,7 +117,8 @@ impl Layout {
     /// The layout of a file of `size` bytes, [`LEAST_SIZE`] at least.
     pub fn of(size: u64) -> Layout {
         let size = size.clamp(LEAST_SIZE, LARGEST) & !(PAGE - 1);
-        let segment = (size / FEWEST_SEGMENTS).clamp(LEAST_SEGMENT, USUAL_SEGMENT.max(size / MOST_SEGMENTS)) & !(PAGE - 1);
+        let segment =
+            (size / FEWEST_SEGMENTS).clamp(LEAST_SEGMENT, USUAL_SEGMENT.max(size / MOST_SEGMENTS)) & !(PAGE - 1);
         let buckets = size / BYTES_A_SLOT / BUCKET as u64;
         let group = buckets.div_ceil(GROUPS);
         let index_at = PAGE + (size / segment * size_of::<Segment>() as u64).next_multiple_of(PAGE);
@@ -172,9 +173,9 @@ impl Memory {
         let reserved = loop {
             file.set_len(layout.size)?;
             let first = layout.within(FIRST_SIZE).max(LEAST_SEGMENTS).min(layout.segments);
-            let reserved = [first, LEAST_SEGMENTS].into_iter().find_map(|segments| {
-                reserve(&file, layout.end_of(segments)).ok().map(|()| segments)
-            });
+            let reserved = [first, LEAST_SEGMENTS]
+                .into_iter()
+                .find_map(|segments| reserve(&file, layout.end_of(segments)).ok().map(|()| segments));
             match reserved {
                 Some(reserved) => break reserved,
                 // If even the least is too much, it has to lie elsewhere.

@@ -124,8 +124,7 @@ impl Buffer {
     pub fn read(&self, id: SessionId<'_>) -> Result<Lookup> {
         let found = self.reading(|live| {
             let key = Key::of(&live.memory, id);
-            let (found, parts) =
-                index::find(&live.memory, &key, |frame| (frame.header(), frame.bytes_from(HEADER)))?;
+            let (found, parts) = index::find(&live.memory, &key, |frame| (frame.header(), frame.bytes_from(HEADER)))?;
             if !found.slot.is_used() {
                 // If it fails, somebody has just done more with it.
                 found.swing(found.slot.with_used(true));
@@ -241,7 +240,8 @@ impl Buffer {
     /// Whether the collector may take `id` from the store: the buffer has no live session of that id.
     /// An expired one that it has goes at once.
     pub fn collect(&self, id: SessionId<'_>, now: i64) -> Result<bool> {
-        let is_over = |stamp: Option<Stamp>| stamp.is_none_or(|stamp| !stamp.is_tombstone() && stamp.expires().is_past(now));
+        let is_over =
+            |stamp: Option<Stamp>| stamp.is_none_or(|stamp| !stamp.is_tombstone() && stamp.expires().is_past(now));
         self.changing(false, |live| Ok(take_out(live, id, &is_over)))
     }
 

@@ -142,7 +142,8 @@ impl Place {
 
     /// Whether the buffer there is of the store that took the place of this one.
     fn is_of_successor(&self, path: &Path) -> bool {
-        let header = std::fs::read(path.join(HEADER)).ok().and_then(|text| serde_json::from_slice::<Header>(&text).ok());
+        let header =
+            std::fs::read(path.join(HEADER)).ok().and_then(|text| serde_json::from_slice::<Header>(&text).ok());
         header.is_some_and(|header| header.store == self.store && header.store_mark != self.store_mark)
     }
 
@@ -151,7 +152,9 @@ impl Place {
     fn usable_header(&self, path: &Path) -> Result<Option<Header>> {
         let text = match std::fs::read(path.join(HEADER)) {
             Ok(text) => text,
-            Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+            Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(cause) => {
                 return Err(Error::io(format_args!("cannot read the header of the buffer {}", path.display()), &cause));
             }
@@ -290,7 +293,10 @@ fn open_file(directory: &Path, header: &Header, new: bool) -> Result<Live> {
         _ => Memory::open(file),
     };
     let Some(memory) = memory.map_err(|cause| failed(&cause))? else {
-        return Err(Error::new(ErrorKind::Damaged, format!("the buffer {} is damaged or was cut short", path.display())));
+        return Err(Error::new(
+            ErrorKind::Damaged,
+            format!("the buffer {} is damaged or was cut short", path.display()),
+        ));
     };
     // Whoever deletes files does not ask for the open-lock.
     let inode = |found: io::Result<std::fs::Metadata>| found.map(|found| found.ino()).ok();

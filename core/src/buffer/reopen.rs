@@ -99,7 +99,10 @@ impl Buffer {
 
 fn carry(new: &mut Writer<'_>, id: SessionId<'_>, entry: &[u8]) -> Result<()> {
     let full = || {
-        Error::new(ErrorKind::Full, "the session buffer was deleted, and the new one has no room yet for what the store lacks")
+        Error::new(
+            ErrorKind::Full,
+            "the session buffer was deleted, and the new one has no room yet for what the store lacks",
+        )
     };
     let key = Key::of(new.memory, id);
     let (header, payload) = entry.split_first_chunk::<HEADER>().ok_or_else(full)?;
@@ -114,7 +117,8 @@ fn carry(new: &mut Writer<'_>, id: SessionId<'_>, entry: &[u8]) -> Result<()> {
             frame::write(new.memory, spot.unit, id.as_bytes(), header, payload);
             new.memory.touch(key.bucket, spot.unit);
         }
-        let inserted = index::insert(new.memory, &key, Slot::new(&key, spot, true), &mut |slot, units| new.evicted(slot, units));
+        let inserted =
+            index::insert(new.memory, &key, Slot::new(&key, spot, true), &mut |slot, units| new.evicted(slot, units));
         match inserted {
             Inserted::Done => {
                 new.memory.count(spot.unit, units as i64, true);

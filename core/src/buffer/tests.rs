@@ -27,7 +27,9 @@ impl Scene {
     pub(super) fn new() -> Scene {
         use std::os::unix::fs::PermissionsExt;
         let permissions = std::fs::Permissions::from_mode(0o700);
-        Scene { directory: tempfile::Builder::new().prefix("rustdb-buffer-").permissions(permissions).tempdir().unwrap() }
+        Scene {
+            directory: tempfile::Builder::new().prefix("rustdb-buffer-").permissions(permissions).tempdir().unwrap(),
+        }
     }
 
     /// Opens the buffer as a process of its own would: with its own mapping, and locks of its own.
@@ -278,7 +280,8 @@ fn whoever_is_asked_last_wins_and_no_id_gets_two_slots() {
                             Lookup::Session(record) => Some(record.expires),
                             _ => None,
                         };
-                        let next = Record::new(vec![number as u8; 40], Expiry(there.map_or(0, |expires| expires.0) + 1));
+                        let next =
+                            Record::new(vec![number as u8; 40], Expiry(there.map_or(0, |expires| expires.0) + 1));
                         let allowed = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.expires()) == there;
                         if buffer.put(name, Value::Session(&next), true, &allowed).unwrap() == Put::Done {
                             counted += 1;
