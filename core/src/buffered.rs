@@ -172,8 +172,8 @@ impl<S: Batch + Sweep> Buffered<S> {
                         // Nothing to flush that would make room, and not because somebody else has just flushed it: the
                         // room there is lies in pieces too small for this value.
                         Ok(Some(_)) if fruitless > 0 && matches!(value, Value::Session(_)) => return Ok(None),
-                        Ok(Some(_)) => fruitless += 1,
-                        Ok(None) => std::thread::sleep(ANOTHER_LOOK),
+                        Ok(Some(_)) if fruitless == 0 => fruitless += 1,
+                        Ok(_) => std::thread::sleep(ANOTHER_LOOK),
                         // The buffer may be too full to note what was flushed, until some reader ends.
                         Err(error) if error.kind() == ErrorKind::BufferFull => std::thread::sleep(ANOTHER_LOOK),
                         Err(error) => return Err(error),
