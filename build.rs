@@ -16,7 +16,10 @@ fn main() {
     let includes = String::from_utf8(asked.stdout).expect("php-config answers in UTF-8");
 
     let bindings = bindgen::Builder::default()
-        .header_contents("rustdb.h", "#include \"php.h\"\n#include \"php_ini.h\"\n#include \"ext/session/php_session.h\"\n")
+        .header_contents(
+            "rustdb.h",
+            "#include \"php.h\"\n#include \"php_ini.h\"\n#include \"ext/session/php_session.h\"\n",
+        )
         .clang_args(includes.split_whitespace())
         .allowlist_type("ps_module")
         .allowlist_function("php_session_register_module")

@@ -112,35 +112,45 @@ pub fn rustdb_status() -> PhpResult<ZBox<ZendHashTable>> {
     status.insert("store_path", report.directory.display().to_string())?;
     status.insert("store_bytes", report.store_bytes.map(|bytes| bytes as i64))?;
     let used = report.buffer.unwrap_or_default();
-    let buffer = table(Some(("path", used.path)), &[
-        ("size", used.size as i64),
-        ("used", used.used as i64),
-        ("entries", used.entries as i64),
-        ("unflushed", used.unflushed as i64),
-        ("hits", count(Counter::BufferHits)),
-        ("misses", count(Counter::BufferMisses)),
-        ("evictions", count(Counter::BufferEvictions)),
-        ("damaged", count(Counter::DamagedValues)),
-    ])?;
+    let buffer = table(
+        Some(("path", used.path)),
+        &[
+            ("size", used.size as i64),
+            ("used", used.used as i64),
+            ("entries", used.entries as i64),
+            ("unflushed", used.unflushed as i64),
+            ("hits", count(Counter::BufferHits)),
+            ("misses", count(Counter::BufferMisses)),
+            ("evictions", count(Counter::BufferEvictions)),
+            ("damaged", count(Counter::DamagedValues)),
+        ],
+    )?;
     status.insert("buffer", buffer)?;
     status.insert(
         "lock",
-        table(None, &[
-            ("waits", count(Counter::LockWaits)),
-            ("wait_us", count(Counter::LockWaitMicroseconds)),
-            ("timeouts", count(Counter::LockTimeouts)),
-            ("lost", count(Counter::LeasesLost)),
-        ])?,
+        table(
+            None,
+            &[
+                ("waits", count(Counter::LockWaits)),
+                ("wait_us", count(Counter::LockWaitMicroseconds)),
+                ("timeouts", count(Counter::LockTimeouts)),
+                ("lost", count(Counter::LeasesLost)),
+            ],
+        )?,
     )?;
     status.insert(
         "flush",
-        table(None, &[
-            ("runs", count(Counter::FlushRuns)),
-            ("sessions", count(Counter::FlushedSessions)),
-            ("errors", count(Counter::FlushErrors)),
-        ])?,
+        table(
+            None,
+            &[
+                ("runs", count(Counter::FlushRuns)),
+                ("sessions", count(Counter::FlushedSessions)),
+                ("errors", count(Counter::FlushErrors)),
+            ],
+        )?,
     )?;
-    status.insert("gc", table(None, &[("runs", count(Counter::GcRuns)), ("collected", count(Counter::GcCollected))])?)?;
+    status
+        .insert("gc", table(None, &[("runs", count(Counter::GcRuns)), ("collected", count(Counter::GcCollected))])?)?;
     match last {
         None => status.insert("request", ext_php_rs::types::Zval::null())?,
         Some(last) => {
@@ -155,10 +165,10 @@ pub fn rustdb_status() -> PhpResult<ZBox<ZendHashTable>> {
                 Written::Write => "write",
                 Written::Destroy => "destroy",
             };
-            let mut request = table(Some(("source", source.to_owned())), &[
-                ("lock_wait_us", last.lock_wait.as_micros() as i64),
-                ("read_us", last.read.as_micros() as i64),
-            ])?;
+            let mut request = table(
+                Some(("source", source.to_owned())),
+                &[("lock_wait_us", last.lock_wait.as_micros() as i64), ("read_us", last.read.as_micros() as i64)],
+            )?;
             request.insert("write", written)?;
             request.insert("write_us", last.write.as_micros() as i64)?;
             status.insert("request", request)?;

@@ -16,9 +16,8 @@ use crate::report;
 use crate::session_api::zend_ini_string;
 
 /// php.ini and per-directory values, but no script.
-const WHO: IniEntryPermission = IniEntryPermission::from_bits_retain(
-    IniEntryPermission::PerDir.bits() | IniEntryPermission::System.bits(),
-);
+const WHO: IniEntryPermission =
+    IniEntryPermission::from_bits_retain(IniEntryPermission::PerDir.bits() | IniEntryPermission::System.bits());
 
 const fn entry(name: &'static CStr, default: &'static CStr, place: usize) -> IniEntryDef {
     let mut entry = IniEntryDef::new(name, default, WHO);

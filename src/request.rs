@@ -55,7 +55,8 @@ pub fn with<T>(work: impl FnOnce(&mut Thread) -> T) -> T {
 
 /// Writes to PHP's log what happened out of sight. Not within [`with`]: PHP's log allocates, and may never return.
 pub fn tell_notices() {
-    for notice in with(|thread| thread.current.as_ref().map_or_else(Vec::new, |current| current.host().take_notices())) {
+    for notice in with(|thread| thread.current.as_ref().map_or_else(Vec::new, |current| current.host().take_notices()))
+    {
         report::log(&notice);
     }
 }

@@ -11,7 +11,8 @@ use rustdb_core::error::{Error, ErrorKind, Result};
 use rustdb_core::sessions::Intent;
 
 use crate::session_api::{
-    FAILURE, SUCCESS, php_session_create_id, php_session_register_module, ps_module, zend_ini_long, zend_long, zend_result,
+    FAILURE, SUCCESS, php_session_create_id, php_session_register_module, ps_module, zend_ini_long, zend_long,
+    zend_result,
 };
 use crate::{frames, report, request};
 

@@ -141,13 +141,17 @@ impl<S: Batch + Sweep> Buffered<S> {
         )?;
         // A tombstone stays until no request is left that began before the destroy: such a one holds the session's
         // lock, alone or shared.
-        self.buffer.settle(batch, &mut |id| {
-            SessionId::parse(id).map_or(true, |id| locks.is_free(LockName::session(id)))
-        })
+        self.buffer
+            .settle(batch, &mut |id| SessionId::parse(id).map_or(true, |id| locks.is_free(LockName::session(id))))
     }
 
     /// Puts a value the store lacks into the buffer. `None`: it does not fit in there at all.
-    fn put(&self, id: SessionId<'_>, value: Value<'_>, allowed: &dyn Fn(Option<Stamp>) -> bool) -> Result<Option<bool>> {
+    fn put(
+        &self,
+        id: SessionId<'_>,
+        value: Value<'_>,
+        allowed: &dyn Fn(Option<Stamp>) -> bool,
+    ) -> Result<Option<bool>> {
         let begun = Instant::now();
         let mut fruitless = 0;
         loop {
@@ -195,7 +199,13 @@ impl<S: Batch + Sweep> Buffered<S> {
 
     /// Writes past the buffer what is too large for it. `touched`: only the expiry of this version moves, and no other
     /// version is undone.
-    fn write_around(&self, id: SessionId<'_>, record: &Record<'_>, lease: Lease, touched: Option<Version>) -> Result<Committed> {
+    fn write_around(
+        &self,
+        id: SessionId<'_>,
+        record: &Record<'_>,
+        lease: Lease,
+        touched: Option<Version>,
+    ) -> Result<Committed> {
         let written = self.flusher.run(self.limit.max(LEAST_WAIT), |locks| {
             // With everything flushed there are clean entries to make room for the removal below.
             match self.flush_all(locks) {
@@ -255,9 +265,8 @@ impl<S: Batch + Sweep> Buffered<S> {
         };
         let record = Record { expires, ..record };
         // Without locking somebody may write it meanwhile, and must not be undone by who only touches it.
-        let allowed = |there: Option<Stamp>| {
-            there.is_none_or(|there| !there.is_tombstone() && there.version() == record.version)
-        };
+        let allowed =
+            |there: Option<Stamp>| there.is_none_or(|there| !there.is_tombstone() && there.version() == record.version);
         if self.put(id, Value::Session(&record), &allowed)?.is_none() {
             return self.write_around(id, &record, lease, Some(record.version));
         }

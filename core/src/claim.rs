@@ -79,11 +79,14 @@ fn owned(server: &Server, by: &Claim, hint: &str) -> Error {
 pub(crate) fn claim(store: &dyn Backend, server: &Server, directory: &Path) -> Result<u64> {
     let noted = directory.join("claim");
     let mine = here(directory);
-    let text = |claim: &Claim| serde_json::to_string(claim).map_err(|cause| Error::new(ErrorKind::Internal, cause.to_string()));
+    let text = |claim: &Claim| {
+        serde_json::to_string(claim).map_err(|cause| Error::new(ErrorKind::Internal, cause.to_string()))
+    };
     let record = match store.owner(Some(&text(&mine)?)) {
         Ok(record) => parse(server, &record.unwrap_or_default())?,
         Err(error) if error.kind() == ErrorKind::Unreachable => {
-            let earlier = std::fs::read_to_string(&noted).ok().and_then(|text| serde_json::from_str::<Claim>(&text).ok());
+            let earlier =
+                std::fs::read_to_string(&noted).ok().and_then(|text| serde_json::from_str::<Claim>(&text).ok());
             return earlier.filter(|earlier| earlier.is_of(&mine)).map(|earlier| earlier.mark).ok_or(error);
         }
         Err(error) => return Err(error),
@@ -100,7 +103,9 @@ pub(crate) fn claim(store: &dyn Backend, server: &Server, directory: &Path) -> R
 /// Refuses a store that somebody has for itself. A server that is out of reach says so when it is used.
 pub(crate) fn refuse_owned(store: &dyn Backend, server: &Server) -> Result<()> {
     match store.owner(None) {
-        Ok(Some(record)) => Err(owned(server, &parse(server, &record)?, "set rustdb.multi_host = on there too and delete its claim")),
+        Ok(Some(record)) => {
+            Err(owned(server, &parse(server, &record)?, "set rustdb.multi_host = on there too and delete its claim"))
+        }
         Ok(None) => Ok(()),
         Err(error) if error.kind() == ErrorKind::Unreachable => Ok(()),
         Err(error) => Err(error),

@@ -123,7 +123,13 @@ impl Settings {
             // php.ini reads an unquoted `off` as an empty string, and `on` as 1.
             "off" | "0" | "" => false,
             "on" | "1" if on_server => true,
-            "on" | "1" => return Err(wrong("multi_host", "on", "\"auto\" or \"off\" with an embedded store, which is one machine's")),
+            "on" | "1" => {
+                return Err(wrong(
+                    "multi_host",
+                    "on",
+                    "\"auto\" or \"off\" with an embedded store, which is one machine's",
+                ));
+            }
             other => return Err(wrong("multi_host", other, "\"auto\", \"on\" or \"off\"")),
         };
         Ok(Settings {
@@ -143,7 +149,11 @@ impl Settings {
             },
             write: match value("write") {
                 "behind" if multi_host => {
-                    return Err(wrong("write", "behind", "\"auto\" or \"through\" with a store that other machines read too (rustdb.multi_host)"));
+                    return Err(wrong(
+                        "write",
+                        "behind",
+                        "\"auto\" or \"through\" with a store that other machines read too (rustdb.multi_host)",
+                    ));
                 }
                 "auto" if !on_server => WriteMode::Behind,
                 "behind" => WriteMode::Behind,

@@ -4,17 +4,17 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use twox_hash::XxHash3_64;
 
-use crate::background::{self, Alarm, Chore};
 use crate::backend::embedded::Embedded;
 use crate::backend::mysql::Mysql;
 use crate::backend::redis::Redis;
+use crate::background::{self, Alarm, Chore};
 use crate::buffer::{self, Buffer, epoch::Epochs, place::Place};
 use crate::buffered::{Buffered, Parts};
 use crate::claim;
@@ -104,9 +104,9 @@ impl Host {
                 (path, hasher.finish())
             }
         };
-        let directory = directory
-            .canonicalize()
-            .map_err(|cause| Error::io(format_args!("cannot use the session directory {}", directory.display()), &cause))?;
+        let directory = directory.canonicalize().map_err(|cause| {
+            Error::io(format_args!("cannot use the session directory {}", directory.display()), &cause)
+        })?;
         process::watch_forks();
         let mut open = OPEN.lock();
         if open.0 != process::generation() {

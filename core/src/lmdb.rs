@@ -38,10 +38,7 @@ impl Code {
 
     /// Whether the file is not a healthy LMDB file.
     pub fn is_damage(self) -> bool {
-        matches!(
-            self.0,
-            ffi::MDB_CORRUPTED | ffi::MDB_PAGE_NOTFOUND | ffi::MDB_PANIC | ffi::MDB_INVALID
-        )
+        matches!(self.0, ffi::MDB_CORRUPTED | ffi::MDB_PAGE_NOTFOUND | ffi::MDB_PANIC | ffi::MDB_INVALID)
     }
 
     /// The code as an error of the operating system, for its errno and its text.
@@ -138,12 +135,8 @@ impl Env {
                 .and_then(|()| open_main_database(env));
             match opened {
                 Ok(dbi) => {
-                    let env = Env {
-                        ptr: NonNull::new_unchecked(env),
-                        dbi,
-                        parked: Mutex::new(Vec::new()),
-                        dead: false,
-                    };
+                    let env =
+                        Env { ptr: NonNull::new_unchecked(env), dbi, parked: Mutex::new(Vec::new()), dead: false };
                     // LMDB does so with its other files, but not with this one: programs that a script starts have
                     // no business with sessions.
                     libc::fcntl(env.fd(), libc::F_SETFD, libc::FD_CLOEXEC);

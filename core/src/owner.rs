@@ -46,7 +46,10 @@ impl Origin {
     /// Without `/proc` nobody can tell whether a buffer is of this boot; it is refused rather than guessed.
     pub fn here() -> Result<Origin> {
         let unreadable = |path: &str, cause: &std::io::Error| {
-            Error::io(format_args!("cannot read {path}, which tells boots and containers apart (mount /proc here)"), cause)
+            Error::io(
+                format_args!("cannot read {path}, which tells boots and containers apart (mount /proc here)"),
+                cause,
+            )
         };
         let boot = "/proc/sys/kernel/random/boot_id";
         let namespace = "/proc/self/ns/pid";
@@ -192,8 +195,5 @@ fn compare(file: &File, here: &Users, directory: &Path) -> Result<()> {
         }
         None => "processes that left no readable `owner` file in it; restart all of PHP",
     };
-    Err(Error::new(
-        ErrorKind::InUse,
-        format!("the session directory {} is in use by {who}", directory.display()),
-    ))
+    Err(Error::new(ErrorKind::InUse, format!("the session directory {} is in use by {who}", directory.display())))
 }

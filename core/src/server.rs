@@ -179,8 +179,9 @@ fn parse(text: &str, product: Product, tls: bool, unix: bool) -> Result<Server> 
         password = read.trim_end_matches(['\r', '\n']).to_owned();
     }
     if let Some(name) = options.remove("password_env") {
-        password = std::env::var(&name)
-            .map_err(|_| wrong(format_args!("names {name} as password_env, and the environment of PHP has no such variable")))?;
+        password = std::env::var(&name).map_err(|_| {
+            wrong(format_args!("names {name} as password_env, and the environment of PHP has no such variable"))
+        })?;
     }
     let mut seconds = |name: &str, default: f64| match options.remove(name) {
         None => Ok(Duration::from_secs_f64(default)),

@@ -373,7 +373,6 @@ impl Sessions {
         }
         Ok((Some(name), spent))
     }
-
 }
 
 /// A lock that goes when this does, unless it is kept.

@@ -182,7 +182,9 @@ impl Drop for Shared {
 pub fn futex_wait(word: &AtomicU32, seen: u32, limit: Duration) {
     let limit = libc::timespec { tv_sec: limit.as_secs() as _, tv_nsec: limit.subsec_nanos() as _ };
     // SAFETY: the word is borrowed for the call, and the time is a valid timespec: an interval, of CLOCK_MONOTONIC.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, seen, &limit, std::ptr::null::<u32>(), 0) };
+    unsafe {
+        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, seen, &limit, std::ptr::null::<u32>(), 0)
+    };
 }
 
 /// Wakes up to `most` of those who sleep on `word`.

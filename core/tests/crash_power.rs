@@ -10,9 +10,9 @@ mod crash_support;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use crash_support::ledger::{self, Ledger, Word};
@@ -360,14 +360,19 @@ fn a_copy_of_the_disk_store_taken_at_any_moment_is_whole_and_fresh() {
         let states = states_in(&directory, 40);
         for (session, state) in states.iter().enumerate() {
             let account = ledger.account(session);
-            assert!(state.is_none_or(|state| state <= account.attempted()), "session {session} is ahead of its writers");
+            assert!(
+                state.is_none_or(|state| state <= account.attempted()),
+                "session {session} is ahead of its writers"
+            );
         }
         oldest = oldest.max(age_of_the_copy(&ledger, &states, stopped, resumed));
         resumed = ledger::nanoseconds();
         workers.iter().for_each(|worker| worker.signal(libc::SIGCONT));
         // The copy's whole past is to be after the stop, so that the stop itself counts for nothing.
         let changes = ledger.get(Word::Changes);
-        wait_until("work goes on", || workers.iter_mut().all(crash_support::Worker::is_running) && ledger.get(Word::Changes) > changes + 500);
+        wait_until("work goes on", || {
+            workers.iter_mut().all(crash_support::Worker::is_running) && ledger.get(Word::Changes) > changes + 500
+        });
     }
     ledger.word(Word::Stop).store(1, SeqCst);
     workers.iter_mut().for_each(crash_support::Worker::finish);

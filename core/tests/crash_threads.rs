@@ -150,7 +150,11 @@ fn threads_of_two_processes_lose_no_count() {
 
 #[test]
 fn threads_lose_no_count_while_the_buffer_grows_and_makes_room() {
-    run(Scene::new(64).with("flush_ms", 20).with("buffer", 6 << 20).with("largest", 200_000), 6, rounds(2_000, 8_000) as u64);
+    run(
+        Scene::new(64).with("flush_ms", 20).with("buffer", 6 << 20).with("largest", 200_000),
+        6,
+        rounds(2_000, 8_000) as u64,
+    );
 }
 
 #[test]
@@ -165,5 +169,10 @@ fn threads_lose_no_count_without_a_buffer() {
 
 #[test]
 fn threads_lose_no_count_while_the_buffer_is_removed() {
-    run_while(Scene::new(64).with("flush_ms", 20).with("largest", 60_000), 6, rounds(4_000, 30_000) as u64, Scene::remove_buffer);
+    run_while(
+        Scene::new(64).with("flush_ms", 20).with("largest", 60_000),
+        6,
+        rounds(4_000, 30_000) as u64,
+        Scene::remove_buffer,
+    );
 }

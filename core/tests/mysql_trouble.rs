@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use mysql::prelude::Queryable;
 use mysql_support::proxy::Proxy;
 use mysql_support::{
-    ENCODED_PASSWORD, Mariadb, PASSWORD, begin, commit, id, in_an_hour, machine, machine_that_waits, payload, read, url,
-    write,
+    ENCODED_PASSWORD, Mariadb, PASSWORD, begin, commit, id, in_an_hour, machine, machine_that_waits, payload, read,
+    url, write,
 };
 use rustdb_core::backend::mysql::{DDL, Mysql};
 use rustdb_core::entry;

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use rustdb_core::config::{ENTRIES, Raw, Settings, StoreUrl, WriteMode, redacted};
 use rustdb_core::entry::{self, Entry, HEADER};
-use rustdb_core::server::{Address, Server};
 use rustdb_core::record::{DEFAULT_LIFETIME, Expiry, MAX_LIFETIME, Record, SessionId, lifetime_of};
+use rustdb_core::server::{Address, Server};
 
 fn raw(name: &str, value: &str) -> Raw {
     let values = ENTRIES
@@ -191,7 +191,15 @@ fn the_defaults_are_what_the_documentation_says() {
 
 #[test]
 fn stores_that_are_none_are_refused() {
-    for url in ["/srv/x", "embedded://srv", "embedded:///", "embedded:///a/../b", "embedded:///a?x=1", "http://x", "embedded:///%zz"] {
+    for url in [
+        "/srv/x",
+        "embedded://srv",
+        "embedded:///",
+        "embedded:///a/../b",
+        "embedded:///a?x=1",
+        "http://x",
+        "embedded:///%zz",
+    ] {
         assert!(Settings::parse(&raw("store", url)).is_err(), "{url}");
     }
 }

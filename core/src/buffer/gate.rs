@@ -93,7 +93,12 @@ impl Drop for Inside<'_> {
         let mut seen = self.word.load(Ordering::Relaxed);
         // Somebody lost patience and went in: the gate is theirs now.
         while seen & !WAITING == self.mine {
-            match self.word.compare_exchange_weak(seen, seen & !(INSIDE | WAITING), Ordering::Release, Ordering::Relaxed) {
+            match self.word.compare_exchange_weak(
+                seen,
+                seen & !(INSIDE | WAITING),
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => {
                     if seen & WAITING != 0 {
                         futex_wake(self.word, 1);
@@ -108,8 +113,8 @@ impl Drop for Inside<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
     use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
     fn one_at_a_time_and_everybody_gets_in() {

@@ -211,7 +211,8 @@ impl Buffer {
     /// Whether the collector may take `id` from the store: the buffer has no live session of that id.
     /// An expired one that it has goes at once.
     pub fn collect(&self, id: SessionId<'_>, now: i64) -> Result<bool> {
-        let is_live = |stamp: Option<Stamp>| stamp.is_some_and(|stamp| stamp.is_tombstone() || !stamp.expires().is_past(now));
+        let is_live =
+            |stamp: Option<Stamp>| stamp.is_some_and(|stamp| stamp.is_tombstone() || !stamp.expires().is_past(now));
         let entry_key = Key::of(ENTRY, id);
         let stamp = |value: &[u8]| Stamp::of_entry(id.as_bytes(), value);
         match self.reading(|_, txn| Ok(txn.get(entry_key.as_bytes())?.map(stamp)))? {
@@ -299,7 +300,12 @@ impl Buffer {
 
     /// Runs `change` in a write transaction and commits it if it says [`Put::Done`]; makes room first where it
     /// is needed for `length` bytes more. `unflushed`: the store lacks what is written.
-    fn transact(&self, length: usize, unflushed: bool, mut change: impl FnMut(&mut Write<'_>) -> Result<Put, Code>) -> Result<Put> {
+    fn transact(
+        &self,
+        length: usize,
+        unflushed: bool,
+        mut change: impl FnMut(&mut Write<'_>) -> Result<Put, Code>,
+    ) -> Result<Put> {
         let mut begun = None;
         let mut tries = 0;
         loop {

@@ -131,7 +131,8 @@ impl Place {
 
     /// Whether the buffer there is of the store that took the place of this one.
     fn is_of_successor(&self, path: &Path) -> bool {
-        let header = std::fs::read(path.join("header")).ok().and_then(|text| serde_json::from_slice::<Header>(&text).ok());
+        let header =
+            std::fs::read(path.join("header")).ok().and_then(|text| serde_json::from_slice::<Header>(&text).ok());
         header.is_some_and(|header| header.store == self.store && header.store_mark != self.store_mark)
     }
 
@@ -140,7 +141,9 @@ impl Place {
     fn usable_header(&self, path: &Path) -> Result<Option<Header>> {
         let text = match std::fs::read(path.join("header")) {
             Ok(text) => text,
-            Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+            Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(cause) => {
                 return Err(Error::io(format_args!("cannot read the header of the buffer {}", path.display()), &cause));
             }
@@ -290,7 +293,11 @@ fn open_files(directory: &Path, header: &Header, new: bool) -> Result<Live> {
     }
     let options = Options { map_size: size as usize, max_readers: MAX_READERS, volatile: true };
     let env = Env::open(&path, options).map_err(|code| {
-        let kind = if code.is_damage() || code == Code::VERSION_MISMATCH { ErrorKind::Damaged } else { Error::io("", &code.to_io()).kind() };
+        let kind = if code.is_damage() || code == Code::VERSION_MISMATCH {
+            ErrorKind::Damaged
+        } else {
+            Error::io("", &code.to_io()).kind()
+        };
         Error::new(kind, format!("cannot open the buffer {}: {}", path.display(), code.to_io()))
     })?;
     // Whoever deletes files does not ask for the open-lock: what LMDB has opened must be what was reserved, and its
@@ -311,7 +318,14 @@ fn open_files(directory: &Path, header: &Header, new: bool) -> Result<Live> {
     if used > map || map != size {
         return Err(Error::new(ErrorKind::Damaged, format!("the buffer {} was cut short", path.display())));
     }
-    Ok(Live { env, file, directory: directory.to_owned(), epoch: header.epoch, max_size, why_on_disk: header.why_on_disk.clone() })
+    Ok(Live {
+        env,
+        file,
+        directory: directory.to_owned(),
+        epoch: header.epoch,
+        max_size,
+        why_on_disk: header.why_on_disk.clone(),
+    })
 }
 
 impl Live {

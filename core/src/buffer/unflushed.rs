@@ -48,8 +48,13 @@ impl Buffer {
                     }
                 };
                 bytes += value.map_or(0, <[u8]>::len);
-                found.push(Unflushed { id: id.into(), entry: value.filter(|value| is_sound(id, value)).map(Box::from) });
-                if found.len() >= most || bytes >= most_bytes { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                found
+                    .push(Unflushed { id: id.into(), entry: value.filter(|value| is_sound(id, value)).map(Box::from) });
+                if found.len() >= most || bytes >= most_bytes {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
             })?;
             trouble.map_or(Ok(found), Err)
         })

@@ -145,7 +145,8 @@ impl Drop for Scene {
 pub fn buffer_of(store: &Path) -> Option<PathBuf> {
     let in_memory = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten().map(|entry| entry.path());
     std::iter::once(store.join("buffer")).chain(in_memory).find(|path| {
-        let header = std::fs::read(path.join("header")).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+        let header =
+            std::fs::read(path.join("header")).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
         header.is_some_and(|header| header["store"].as_str().map(Path::new) == Some(store))
     })
 }

@@ -109,13 +109,15 @@ fn an_older_server_keeps_expiries_to_about_a_second() {
 #[test]
 fn a_machine_with_a_wrong_clock_ends_no_session_early() {
     let server = Server::start(&[]);
-    let scripts = [include_str!("../../src/backend/redis/commit.lua"), include_str!("../../src/backend/redis/apply.lua")];
+    let scripts =
+        [include_str!("../../src/backend/redis/commit.lua"), include_str!("../../src/backend/redis/apply.lua")];
     for hours in [-2, 2] {
         // What such a machine says: an end by its own clock, and what is left until then.
         let end = ((now() + 60 + hours * 3600) * 1000).to_string();
         for change in ["write", "touch"] {
             server.tell(&[
-                "EVAL", scripts[0], "5", "a", "a_LOCK", "a_GONE", "a_WAIT", "a_NEXT", "", change, "", &end, "60000", "1", "x", "",
+                "EVAL", scripts[0], "5", "a", "a_LOCK", "a_GONE", "a_WAIT", "a_NEXT", "", change, "", &end, "60000",
+                "1", "x", "",
             ]);
             assert!((59_000..=60_000).contains(&server.number(&["PTTL", "a"])), "{change}");
         }

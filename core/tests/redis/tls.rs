@@ -30,7 +30,10 @@ fn certificates(names: &str) -> TempDir {
     openssl(path, &format!("{new} /CN=authority -x509 -days 2 -keyout ca.key -out ca.pem"));
     openssl(path, &format!("{new} /CN=other -x509 -days 2 -keyout other.key -out other.pem"));
     openssl(path, &format!("{new} /CN=localhost -keyout server.key -out server.csr"));
-    openssl(path, "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem");
+    openssl(
+        path,
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem",
+    );
     directory
 }
 
@@ -38,8 +41,16 @@ fn server(certificates: &Path, clients: &str) -> Server {
     let file = |name: &str| certificates.join(name).display().to_string();
     let (port, cert, key, ca) = (tls_port().to_string(), file("server.pem"), file("server.key"), file("ca.pem"));
     Server::start(&[
-        "--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-ca-cert-file", &ca,
-        "--tls-auth-clients", clients,
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        &cert,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &ca,
+        "--tls-auth-clients",
+        clients,
     ])
 }
 

@@ -54,7 +54,11 @@ fn a_user_needs_no_more_than_the_message_says() {
     let held = lease(&store, "a");
     assert_eq!(store.commit(id("a"), Change::Destroy, held).unwrap(), Committed::Done);
     assert!(store.notices().take().is_empty());
-    assert_eq!(server.tell(&["ACL", "LOG"]).into_sequence().map(|log| log.len()).ok(), Some(1), "the first refusal only");
+    assert_eq!(
+        server.tell(&["ACL", "LOG"]).into_sequence().map(|log| log.len()).ok(),
+        Some(1),
+        "the first refusal only"
+    );
     // Keys of others are out of reach.
     let store = machine(&(server.url().replace("://", "://web:pw@") + "?prefix=other:"));
     let (error, _) = failure(&store);

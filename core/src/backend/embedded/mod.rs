@@ -146,7 +146,10 @@ impl Embedded {
         if code.is_damage() {
             return Error::new(
                 ErrorKind::Damaged,
-                format!("the session store {path} is damaged ({}); stop PHP, move the file away and start PHP again", code.to_io()),
+                format!(
+                    "the session store {path} is damaged ({}); stop PHP, move the file away and start PHP again",
+                    code.to_io()
+                ),
             );
         }
         // LMDB calls a write that was cut short an input/output error, and most are cut short by a full disk.

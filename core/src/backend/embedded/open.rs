@@ -66,15 +66,11 @@ enum Opened {
 }
 
 fn try_open(path: &Path) -> Result<Opened> {
-    let failed = |cause: &std::io::Error| {
-        Error::io(format_args!("cannot open the session store {}", path.display()), cause)
-    };
+    let failed =
+        |cause: &std::io::Error| Error::io(format_args!("cannot open the session store {}", path.display()), cause);
     match std::fs::symlink_metadata(path) {
         Ok(file) if !file.is_file() => {
-            return Err(Error::new(
-                ErrorKind::Directory,
-                format!("{} is not a file; move it away", path.display()),
-            ));
+            return Err(Error::new(ErrorKind::Directory, format!("{} is not a file; move it away", path.display())));
         }
         _ => {}
     }

@@ -38,7 +38,9 @@ impl Mysql {
                 let acquire = lease::acquire(&name, slice, connection.strict);
                 let now = now();
                 let read = table.read_beside(lease::TAKEN, id, known, now);
-                let release = release.as_ref().map_or_else(String::new, |release| format!(";{}", table.if_missing(release, id, now)));
+                let release = release
+                    .as_ref()
+                    .map_or_else(String::new, |release| format!(";{}", table.if_missing(release, id, now)));
                 let mut answers = connection.run(&format!("{acquire};{read}{release}"))?;
                 connection.strict = true;
                 let released = answers.get(2).is_some_and(|answer| answer.first(0) == Some(b"1"));

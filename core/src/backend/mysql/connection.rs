@@ -179,9 +179,9 @@ fn dial(target: &Target, wary: bool) -> mysql::Result<Conn> {
         }
         Address::Tcp { host, port } => (host.as_str(), *port),
     };
-    let addresses = (host, port).to_socket_addrs().map_err(|cause| {
-        DriverError::CouldNotConnect(Some((host.to_owned(), cause.to_string(), cause.kind())))
-    })?;
+    let addresses = (host, port)
+        .to_socket_addrs()
+        .map_err(|cause| DriverError::CouldNotConnect(Some((host.to_owned(), cause.to_string(), cause.kind()))))?;
     // The crate tries the first address of a name only, and localhost is often ::1 first, where few servers listen.
     let mut failure = DriverError::CouldNotConnect(None).into();
     for address in addresses {

@@ -174,16 +174,10 @@ fn refused(server: &Server, code: u16, text: &str) -> Failure {
             Refused,
             format!("{server} takes no more connections: {text}; raise its limit, or run fewer PHP processes"),
         ),
-        1129 | 1130 => (
-            Cause::Other,
-            Refused,
-            format!("{server} takes no connections from this machine: {text}"),
-        ),
-        1153 | 1406 => (
-            Cause::Other,
-            Refused,
-            format!("a session is too large for {server}: {text}; its last stored state stays"),
-        ),
+        1129 | 1130 => (Cause::Other, Refused, format!("{server} takes no connections from this machine: {text}")),
+        1153 | 1406 => {
+            (Cause::Other, Refused, format!("a session is too large for {server}: {text}; its last stored state stays"))
+        }
         1205 | 1213 => (
             Cause::Busy,
             Refused,
@@ -192,11 +186,9 @@ fn refused(server: &Server, code: u16, text: &str) -> Failure {
         1146 => (Cause::NoTable, Refused, format!("{server} lost the table of sessions: {text}")),
         1062 => (Cause::Duplicate, Refused, format!("{server} has a session of this id")),
         // A shutdown, a kill, an idle connection ended (4031: MySQL 8.0.24), a node of a cluster that is not ready.
-        1047 | 1053 | 1152 | 1158..=1161 | 1317 | 1927 | 4031 => (
-            Cause::Closed,
-            Unreachable,
-            format!("{server} ended the connection: {text}; see whether it was restarted"),
-        ),
+        1047 | 1053 | 1152 | 1158..=1161 | 1317 | 1927 | 4031 => {
+            (Cause::Closed, Unreachable, format!("{server} ended the connection: {text}; see whether it was restarted"))
+        }
         1064 => (Cause::Other, Internal, format!("{server} does not understand a statement of rustdb's (error 1064)")),
         // Made to happen by Table::replacing.
         1048 => (

@@ -121,8 +121,7 @@ impl Mysql {
 
     /// Lets connections that were idle for a moment stay so for as long as they like. Returns whether others follow.
     fn relax(&self) -> bool {
-        while let Some(mut connection) =
-            self.pool.take_if(|idle| idle.strict && idle.used.elapsed() >= lease::SILENCE)
+        while let Some(mut connection) = self.pool.take_if(|idle| idle.strict && idle.used.elapsed() >= lease::SILENCE)
         {
             match connection.run(lease::RELAX) {
                 Ok(_) => {
@@ -138,10 +137,7 @@ impl Mysql {
 
     /// Runs `work`, which may be run again, on a connection that holds nothing, and returns the connection with the
     /// answer. A connection that fails is dropped, and with it whatever it came to hold.
-    fn with<T>(
-        &self,
-        work: &mut dyn FnMut(&mut Connection, &Table) -> Result<T, Failure>,
-    ) -> Result<(T, Connection)> {
+    fn with<T>(&self, work: &mut dyn FnMut(&mut Connection, &Table) -> Result<T, Failure>) -> Result<(T, Connection)> {
         let mut tries = 1;
         loop {
             let (mut connection, idle) = self.any_connection().map_err(|failure| failure.error)?;
@@ -167,9 +163,7 @@ impl Mysql {
 impl Store for Mysql {
     fn begin(&self, id: SessionId<'_>, access: Access, known: Option<Version>) -> Result<Begun> {
         match access {
-            Access::Fresh => {
-                Ok(Begun { found: Found::Missing, lease: Lease { fresh: true, ..Lease::default() } })
-            }
+            Access::Fresh => Ok(Begun { found: Found::Missing, lease: Lease { fresh: true, ..Lease::default() } }),
             Access::Exclusive | Access::ExclusiveIfExists if self.locking => {
                 self.begin_alone(id, known, access == Access::ExclusiveIfExists)
             }

@@ -45,13 +45,7 @@ impl Table {
     }
 
     /// The same in a row that comes even if there is no session, as an aggregate does.
-    pub(super) fn read_beside(
-        &self,
-        first: &str,
-        id: SessionId<'_>,
-        known: Option<Version>,
-        now: i64,
-    ) -> String {
+    pub(super) fn read_beside(&self, first: &str, id: SessionId<'_>, known: Option<Version>, now: i64) -> String {
         let (payload, expires, alive) = (self.payload(known), self.expires(), self.alive(now));
         format!(
             "SELECT {first} l,MAX({expires}) e,MAX({payload}) p FROM {} WHERE {} AND {alive}",

@@ -57,9 +57,9 @@ impl Fault {
             Fault::Unreached(error) => unreachable(format!(
                 "cannot connect to {server}: {error}; see whether it runs, and what rustdb.store says"
             )),
-            Fault::Lost(error) => unreachable(format!(
-                "the connection to {server} broke before it answered ({error}); see its log"
-            )),
+            Fault::Lost(error) => {
+                unreachable(format!("the connection to {server} broke before it answered ({error}); see its log"))
+            }
             Fault::Silent => unreachable(format!(
                 "{server} did not answer within {} seconds; see what keeps it (SLOWLOG GET tells), or raise timeout= in \
                  rustdb.store",
@@ -136,7 +136,10 @@ fn refused(error: &ServerError, server: &Server, prefix: &str) -> Error {
         ),
         code if detail.starts_with("max number of clients") => (
             Unreachable,
-            format!("{server} has as many connections as it takes; raise its maxclients ({})", plain(code, detail, server)),
+            format!(
+                "{server} has as many connections as it takes; raise its maxclients ({})",
+                plain(code, detail, server)
+            ),
         ),
         code => (Refused, format!("{server} refused: {}", plain(code, detail, server))),
     };

@@ -139,12 +139,7 @@ impl Link {
     }
 }
 
-fn send_on(
-    wire: &mut Wire,
-    calls: &[Call<'_>],
-    pause: Option<&Pause>,
-    limit: Duration,
-) -> Result<Vec<Value>, Fault> {
+fn send_on(wire: &mut Wire, calls: &[Call<'_>], pause: Option<&Pause>, limit: Duration) -> Result<Vec<Value>, Fault> {
     let mut commands: Vec<Cmd> = Vec::with_capacity(calls.len() + 1);
     if let Some(pause) = pause {
         // The server waits on our behalf and goes on to the script by itself, so there is no way back and forth

@@ -80,7 +80,9 @@ fn roots(server: &Server) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = server.option("ca") {
         for certificate in certificates(path, "ca")? {
-            roots.add(certificate).map_err(|cause| wrong(format!("names {path} as ca, which cannot be used: {cause}")))?;
+            roots
+                .add(certificate)
+                .map_err(|cause| wrong(format!("names {path} as ca, which cannot be used: {cause}")))?;
         }
         return Ok(roots);
     }

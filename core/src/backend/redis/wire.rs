@@ -55,9 +55,7 @@ impl Wire {
         }
         .map_err(Fault::Unreached)?;
         let channel = match (tls, &server.address) {
-            (Some(config), Address::Tcp { host, .. }) => {
-                encrypt(socket, host, config).map_err(Fault::Unreached)?
-            }
+            (Some(config), Address::Tcp { host, .. }) => encrypt(socket, host, config).map_err(Fault::Unreached)?,
             _ => Channel::Plain(socket),
         };
         let mut wire = Wire { channel, parser: Parser::new() };
