@@ -73,7 +73,7 @@ final class Peers
         }
         $peers = [];
         foreach ($built ? $stores : [] as $name => [$label, $url]) {
-            $peers[] = new Peer("rustdb-$name", "rustdb on $label", [$workspace->tmpfs . '/rustdb.so'], static fn (string $directory) => [
+            $peers[] = new Peer("rustdb-$name", "rustdb, $label", [$workspace->tmpfs . '/rustdb.so'], static fn (string $directory) => [
                 'session.save_handler' => 'rustdb',
                 'rustdb.store' => $url(),
                 'session.save_path' => $directory,

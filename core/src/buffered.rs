@@ -128,7 +128,7 @@ impl<S: Batch + Sweep> Buffered<S> {
         allowed: &dyn Fn(Option<Stamp>) -> bool,
     ) -> Result<Option<bool>> {
         let begun = Instant::now();
-        let mut fruitless = 0;
+        let mut looked_again = false;
         loop {
             // Looked at each time: the buffer may turn out not to become as large as it was to.
             if matches!(value, Value::Session(record) if record.payload.len() > self.buffer.largest_entry()) {
@@ -153,9 +153,9 @@ impl<S: Batch + Sweep> Buffered<S> {
                         Ok(Some(Some(1..))) => {}
                         // Nothing to flush that would make room, and not because somebody else has just flushed it: the
                         // room there is lies in pieces too small for this value.
-                        Ok(Some(_)) if fruitless > 0 && matches!(value, Value::Session(_)) => return Ok(None),
-                        Ok(Some(_)) => fruitless += 1,
-                        Ok(None) => std::thread::sleep(ANOTHER_LOOK),
+                        Ok(Some(_)) if looked_again && matches!(value, Value::Session(_)) => return Ok(None),
+                        Ok(Some(_)) if !looked_again => looked_again = true,
+                        Ok(_) => std::thread::sleep(ANOTHER_LOOK),
                         Err(error) => return Err(error),
                     }
                 }
@@ -196,10 +196,7 @@ impl<S: Batch + Sweep> Buffered<S> {
             if let Some(version) = touched {
                 let now = match &there {
                     Lookup::Session(record) => Some(record.version),
-                    _ => match self.store.begin(id, Access::ReadOnly, None)?.found {
-                        Found::Record(record) => Some(record.version),
-                        _ => None,
-                    },
+                    _ => self.in_store(id)?.map(|record| record.version),
                 };
                 match now {
                     None => return Ok(Committed::Gone),
@@ -228,9 +225,9 @@ impl<S: Batch + Sweep> Buffered<S> {
         let record = match self.buffer.read(id)? {
             Lookup::Session(record) => record,
             Lookup::Tombstone => return Ok(Committed::Ended),
-            Lookup::Miss => match self.store.begin(id, Access::ReadOnly, None)?.found {
-                Found::Record(record) => record,
-                _ => return Ok(Committed::Gone),
+            Lookup::Miss => match self.in_store(id)? {
+                Some(record) => record,
+                None => return Ok(Committed::Gone),
             },
         };
         let record = Record { expires, ..record };
@@ -243,9 +240,20 @@ impl<S: Batch + Sweep> Buffered<S> {
         Ok(Committed::Done)
     }
 
+    /// The session as the store behind the buffer has it.
+    fn in_store(&self, id: SessionId<'_>) -> Result<Option<Record<'static>>> {
+        Ok(match self.store.begin(id, Access::ReadOnly, None)?.found {
+            Found::Record(record) => Some(record),
+            // Nothing is known, so nothing can be current.
+            Found::Missing | Found::Current(_) => None,
+        })
+    }
+
     /// Keeps in the buffer what the store has.
     fn fill(&self, id: SessionId<'_>) -> Result<()> {
-        let Found::Record(record) = self.store.begin(id, Access::ReadOnly, None)?.found else { return Ok(()) };
+        let Some(record) = self.in_store(id)? else {
+            return Ok(());
+        };
         if record.payload.len() <= self.buffer.largest_entry() {
             self.buffer.put(id, Value::Session(&record), false, &|there| there.is_none())?;
         }
@@ -256,7 +264,7 @@ impl<S: Batch + Sweep> Buffered<S> {
 impl<S: Batch + Sweep> Store for Buffered<S> {
     fn begin(&self, id: SessionId<'_>, access: Access, known: Option<Version>) -> Result<Begun> {
         if access == Access::Fresh {
-            return Ok(Begun { found: Found::Missing, lease: Lease { fresh: true, ..Lease::default() } });
+            return Ok(Begun::fresh());
         }
         // A buffer that fails is not passed over: it may have what the store lacks.
         match self.buffer.read(id)? {
@@ -287,7 +295,7 @@ impl<S: Batch + Sweep> Store for Buffered<S> {
             Change::Write(record) => {
                 let now = now();
                 if lease.fresh {
-                    if let Found::Record(_) | Found::Current(_) = self.store.begin(id, Access::ReadOnly, None)?.found {
+                    if self.in_store(id)?.is_some() {
                         return Ok(Committed::Collision);
                     }
                 }

@@ -55,6 +55,13 @@ pub struct Begun {
     pub lease: Lease,
 }
 
+impl Begun {
+    /// The answer for an id that was made a moment ago, which nobody looks up.
+    pub fn fresh() -> Begun {
+        Begun { found: Found::Missing, lease: Lease { fresh: true, ..Lease::default() } }
+    }
+}
+
 /// What a request did to a session.
 #[derive(Debug, Clone, Copy)]
 pub enum Change<'a> {

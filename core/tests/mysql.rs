@@ -1,11 +1,14 @@
 //! What every store promises, kept by the one on MySQL and MariaDB, and what it does besides.
 
+#[macro_use]
+mod contract_support;
 mod mysql_support;
 
 use std::time::Duration;
 
 use ::mysql::prelude::Queryable;
-use mysql_support::{Mariadb, begin, commit, id, in_an_hour, machine, payload, read, url, write};
+use contract_support::{id, in_an_hour, lease, read, write};
+use mysql_support::{Mariadb, begin, commit, machine, payload, url};
 use rustdb_core::backend::mysql::{DDL, Mysql};
 use rustdb_core::entry;
 use rustdb_core::error::ErrorKind;
@@ -44,33 +47,12 @@ impl Place {
     }
 }
 
+contract!(contract_on_mariadb, place());
+
 #[test]
 fn a_session_that_was_never_written_is_missing() {
     let at = place();
     assert_eq!(payload(begin(&at.store, "nobody").found), None);
-}
-
-#[test]
-fn a_written_session_is_read_back_to_the_byte() {
-    let at = place();
-    let all: Vec<u8> = (0..=255).cycle().take(70_000).collect();
-    write(&at.store, "a", &all, in_an_hour());
-    write(&at.store, "b", b"", in_an_hour());
-    assert_eq!(read(&at.store, "a"), Some(all));
-    assert_eq!(read(&at.store, "b"), Some(Vec::new()));
-}
-
-#[test]
-fn ids_that_differ_in_case_or_length_are_different_sessions() {
-    let at = place();
-    let long = "x".repeat(256);
-    let names = ["abc", "ABC", "ab", "abcd", "a-b", "a,b", &long, &long[..255]];
-    for name in names {
-        write(&at.store, name, name.as_bytes(), in_an_hour());
-    }
-    for name in names {
-        assert_eq!(read(&at.store, name).as_deref(), Some(name.as_bytes()));
-    }
 }
 
 #[test]
@@ -146,18 +128,6 @@ fn touching_what_is_not_there_says_so_and_keeps_the_lease() {
 }
 
 #[test]
-fn a_destroyed_session_is_missing_and_can_be_begun_anew() {
-    let at = place();
-    write(&at.store, "a", b"data", in_an_hour());
-    let lease = begin(&at.store, "a").lease;
-    assert_eq!(commit(&at.store, "a", Change::Destroy, lease), Committed::Done);
-    assert_eq!(read(&at.store, "a"), None);
-    write(&at.store, "a", b"fresh", in_an_hour());
-    assert_eq!(read(&at.store, "a").as_deref(), Some(b"fresh".as_slice()));
-    assert_eq!(commit(&at.store, "nobody", Change::Destroy, Lease::default()), Committed::Done);
-}
-
-#[test]
 fn a_session_ended_by_somebody_else_stays_ended() {
     let at = place();
     for with_lease in [true, false] {
@@ -171,16 +141,6 @@ fn a_session_ended_by_somebody_else_stays_ended() {
             assert_eq!(at.count(), 0);
         }
     }
-}
-
-#[test]
-fn a_fresh_id_that_exists_is_a_collision_and_keeps_the_session() {
-    let at = place();
-    write(&at.store, "a", b"data", in_an_hour());
-    let begun = at.store.begin(id("a"), Access::Fresh, None).unwrap();
-    let record = Record::new(b"intruder".as_slice(), in_an_hour());
-    assert_eq!(commit(&at.store, "a", Change::Write(&record), begun.lease), Committed::Collision);
-    assert_eq!(read(&at.store, "a").as_deref(), Some(b"data".as_slice()));
 }
 
 #[test]

@@ -3,12 +3,14 @@
 //! The tables are made by the statements of their owners: UserFrosting 4 to 6, Laravel's `session:table`, ProcessWire's
 //! SessionHandlerDB, Symfony's PdoSessionHandler.
 
+mod contract_support;
 mod mysql_support;
 
 use std::sync::Arc;
 
+use contract_support::{id, in_an_hour, read, write};
 use mysql::prelude::Queryable;
-use mysql_support::{Mariadb, begin, commit, id, in_an_hour, machine, payload, read, url, wait_until, write};
+use mysql_support::{Mariadb, begin, commit, machine, payload, url, wait_until};
 use rustdb_core::backend::mysql::Mysql;
 use rustdb_core::entry;
 use rustdb_core::error::ErrorKind;

@@ -2,17 +2,17 @@
 //!
 //! A machine is a store of its own: what machines share is the server and nothing else.
 
+mod contract_support;
 mod mysql_support;
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use contract_support::{id, in_an_hour, read, write};
 use mysql::prelude::Queryable;
 use mysql_support::proxy::Proxy;
-use mysql_support::{
-    Mariadb, begin, commit, id, in_an_hour, machine, machine_that_waits, payload, read, url, wait_until, write,
-};
+use mysql_support::{Mariadb, begin, commit, machine, machine_that_waits, payload, url, wait_until};
 use rustdb_core::backend::mysql::Mysql;
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, Record, now};
@@ -46,7 +46,7 @@ fn increments_from_two_machines_are_all_counted() {
     let server = Mariadb::shared();
     let url = url(server.port(), &server.database(), "");
     let machines = [Arc::new(machine(&url)), Arc::new(machine(&url))];
-    write(&machines[0], "counter", b"0", in_an_hour());
+    write(&*machines[0], "counter", b"0", in_an_hour());
     let threads: Vec<_> = (0..8)
         .map(|number| {
             let store = Arc::clone(&machines[number % 2]);
@@ -61,7 +61,7 @@ fn increments_from_two_machines_are_all_counted() {
         })
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
-    assert_eq!(read(&machines[1], "counter").as_deref(), Some(b"200".as_slice()));
+    assert_eq!(read(&*machines[1], "counter").as_deref(), Some(b"200".as_slice()));
 }
 
 #[test]
@@ -153,7 +153,9 @@ fn under_a_rain_of_kills_every_acknowledged_increment_is_counted() {
                 let (mut done, mut lost) = (0, 0);
                 while done < 60 {
                     // A new connection may be hit as well, and is not tried again.
-                    let Ok(begun) = store.begin(id("counter"), Access::Exclusive, None) else { continue };
+                    let Ok(begun) = store.begin(id("counter"), Access::Exclusive, None) else {
+                        continue;
+                    };
                     let count: u64 = String::from_utf8(payload(begun.found).unwrap()).unwrap().parse().unwrap();
                     let next = record((count + 1).to_string().as_bytes());
                     match store.commit(id("counter"), Change::Write(&next), begun.lease) {

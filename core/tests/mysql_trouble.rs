@@ -1,16 +1,15 @@
 //! What the MySQL store says when things are wrong, that it says it in time, and what it costs when they are right.
 
+mod contract_support;
 mod mysql_support;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use contract_support::{id, in_an_hour, read, write};
 use mysql::prelude::Queryable;
 use mysql_support::proxy::Proxy;
-use mysql_support::{
-    ENCODED_PASSWORD, Mariadb, PASSWORD, begin, commit, id, in_an_hour, machine, machine_that_waits, payload, read,
-    url, write,
-};
+use mysql_support::{ENCODED_PASSWORD, Mariadb, PASSWORD, begin, commit, machine, machine_that_waits, payload, url};
 use rustdb_core::backend::mysql::{DDL, Mysql};
 use rustdb_core::entry;
 use rustdb_core::error::{Error, ErrorKind};

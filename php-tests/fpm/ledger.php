@@ -74,3 +74,14 @@ function storm(Site $site, Ledger $ledger, array $sessions, int $clients, int $s
         }
     })(), range(1, $clients));
 }
+
+/** Clients, on these sites in turn, that count one session up so many times each. @return list<Generator> */
+function counters(array $sites, Ledger $ledger, string $session, int $clients, int $times): array
+{
+    return array_map(fn (int $client) => (function () use ($sites, $ledger, $session, $client, $times) {
+        $browser = $sites[$client % count($sites)]->browser($session);
+        for ($i = 0; $i < $times; $i++) {
+            check($ledger->enter($session, yield $browser->request('/increment.php')), 'a request failed');
+        }
+    })(), range(1, $clients));
+}

@@ -57,3 +57,48 @@ function two_machines(Sandbox $sandbox, string $url, callable $body, array $sett
     }
     $elsewhere->close(true);
 }
+
+/** One machine holds a session for so many seconds while the other waits for it; then each has counted it up in turn. */
+function hold_and_hand_over(Site $here, Site $there, float $seconds): void
+{
+    $session = random_session();
+    $here->browser($session)->send('/increment.php')->json();
+    $counts = [];
+    run_clients([
+        (function () use ($here, $session, &$counts) {
+            $counts['holder'] = (yield $here->browser($session)->request('/increment.php', ['hold' => 'holder']))->json()['n'];
+        })(),
+        (function () use ($here, $there, $session, &$counts) {
+            yield from until('the holder is inside', fn () => $here->signalled('holder'));
+            $counts['waiter'] = (yield $there->browser($session)->request('/increment.php', ['before' => 'waiter']))->json()['n'];
+        })(),
+        (function () use ($here, $there, $seconds, &$counts) {
+            yield from until('the waiter is at the door', fn () => $there->signalled('waiter'));
+            yield $seconds;
+            check_same([], $counts, 'answers while the session is held');
+            $here->release('holder');
+        })(),
+    ]);
+    ksort($counts);
+    check_same(['holder' => 2, 'waiter' => 3], $counts, 'counts');
+}
+
+/** Kills a worker that holds a session here; returns the seconds until the session could be counted up there. */
+function wait_after_kill(Site $here, Site $there): float
+{
+    $session = random_session();
+    $here->browser($session)->send('/increment.php')->json();
+    run_clients([
+        (function () use ($here, $session) {
+            check_same(502, (yield $here->browser($session)->request('/increment.php', ['hold' => 'holder']))->status, 'status of the killed request');
+        })(),
+        (function () use ($here, $there, $session, &$waited) {
+            posix_kill(yield from until('the holder is inside', fn () => $here->signalled('holder')), SIGKILL);
+            $killed = microtime(true);
+            check_same(2, (yield $there->browser($session)->request('/increment.php'))->json()['n'], 'count after the kill');
+            $waited = microtime(true) - $killed;
+        })(),
+    ]);
+    note(sprintf('%.2f s', $waited));
+    return $waited;
+}

@@ -1,5 +1,7 @@
 //! The cases of the store contract that hold for every store, with leases and without.
 
+#![allow(dead_code, unused_macros)] // Each test binary uses its own part of this module.
+
 use rustdb_core::record::{Expiry, Record, SessionId, now};
 use rustdb_core::store::{Access, Change, Committed, Found, Lease, Store};
 

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 use rustdb_core::backend::mysql::Mysql;
-use rustdb_core::record::{Expiry, Record, SessionId, now};
 use rustdb_core::server::Server;
 use rustdb_core::store::{Access, Begun, Change, Committed, Found, Lease, Store};
 use tempfile::TempDir;
+
+use crate::contract_support::id;
 
 /// Ends a hang. It measures nothing.
 pub const HANG: Duration = Duration::from_secs(60);
@@ -226,16 +227,6 @@ pub fn machine_that_waits(url: &str, lock_wait: Duration) -> Mysql {
     Mysql::open(&Server::parse(url).unwrap().unwrap(), true, lock_wait).unwrap()
 }
 
-/// An id.
-pub fn id(text: &str) -> SessionId<'_> {
-    SessionId::parse(text.as_bytes()).unwrap()
-}
-
-/// An expiry.
-pub fn in_an_hour() -> Expiry {
-    Expiry::after(now(), 3600)
-}
-
 /// Takes a session.
 pub fn begin(store: &Mysql, name: &str) -> Begun {
     store.begin(id(name), Access::Exclusive, None).unwrap()
@@ -246,13 +237,6 @@ pub fn commit(store: &Mysql, name: &str, change: Change<'_>, lease: Lease) -> Co
     store.commit(id(name), change, lease).unwrap()
 }
 
-/// Takes a session, writes it and lets go of it.
-pub fn write(store: &Mysql, name: &str, payload: &[u8], expires: Expiry) {
-    let lease = begin(store, name).lease;
-    let record = Record::new(payload.to_vec(), expires);
-    assert_eq!(commit(store, name, Change::Write(&record), lease), Committed::Done);
-}
-
 /// What `begin` found.
 pub fn payload(found: Found) -> Option<Vec<u8>> {
     match found {
@@ -260,11 +244,6 @@ pub fn payload(found: Found) -> Option<Vec<u8>> {
         Found::Missing => None,
         Found::Current(_) => panic!("nothing is known, so nothing can be current"),
     }
-}
-
-/// Reads a session without a lease.
-pub fn read(store: &Mysql, name: &str) -> Option<Vec<u8>> {
-    payload(store.begin(id(name), Access::ReadOnly, None).unwrap().found)
 }
 
 /// Waits for a condition.

@@ -7,16 +7,7 @@ test('8 clients that count one session up 1,000 times each end at exactly 8,000'
     $site = new Site($sandbox);
     $session = random_session();
     $ledger = new Ledger();
-    $clients = [];
-    for ($i = 0; $i < 8; $i++) {
-        $clients[] = (function () use ($site, $session, $ledger) {
-            $browser = $site->browser($session);
-            for ($i = 0; $i < 1000; $i++) {
-                check($ledger->enter($session, yield $browser->request('/increment.php')), 'a request failed');
-            }
-        })();
-    }
-    run_clients($clients, 120);
+    run_clients(counters([$site], $ledger, $session, 8, 1000), 120);
     note_spread('request', $ledger->seconds);
     check_same(8000, $site->counter($session), 'counter');
 });

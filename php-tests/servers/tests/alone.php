@@ -7,16 +7,7 @@ test_servers('one machine alone: 8 clients that count one session up 500 times e
     $site = new Site($sandbox, store: Store::on_server($sandbox, $backend->url, alone: true));
     $session = random_session();
     $ledger = new Ledger();
-    $clients = [];
-    for ($i = 0; $i < 8; $i++) {
-        $clients[] = (function () use ($site, $session, $ledger) {
-            $browser = $site->browser($session);
-            for ($n = 0; $n < 500; $n++) {
-                check($ledger->enter($session, yield $browser->request('/increment.php')), 'a request failed');
-            }
-        })();
-    }
-    run_clients($clients, 180);
+    run_clients(counters([$site], $ledger, $session, 8, 500), 180);
     note_spread('request', $ledger->seconds);
     check_same(4000, $site->counter($session), 'counter');
     // With the memory of this machine gone, the server has it all.

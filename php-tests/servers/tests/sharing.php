@@ -7,16 +7,7 @@ test_servers('8 clients on two machines that count one session up 500 times each
     two_machines($sandbox, $backend->url, function (Site $here, Site $there) {
         $session = random_session();
         $ledger = new Ledger();
-        $clients = [];
-        for ($i = 0; $i < 8; $i++) {
-            $clients[] = (function () use ($here, $there, $session, $ledger, $i) {
-                $browser = ($i % 2 === 0 ? $here : $there)->browser($session);
-                for ($n = 0; $n < 500; $n++) {
-                    check($ledger->enter($session, yield $browser->request('/increment.php')), 'a request failed');
-                }
-            })();
-        }
-        run_clients($clients, 180);
+        run_clients(counters([$here, $there], $ledger, $session, 8, 500), 180);
         note_spread('request', $ledger->seconds);
         check_same(4000, $here->counter($session), 'counter, seen here');
         check_same(4000, $there->counter($session), 'counter, seen there');
@@ -49,29 +40,6 @@ test_servers('32 visitors who go to and fro between two machines each find what 
 });
 
 test_servers('a session held here is waited for there, and handed over with what it became', function (Sandbox $sandbox, Backend $backend) {
-    two_machines($sandbox, $backend->url, function (Site $here, Site $there) {
-        $session = random_session();
-        $here->browser($session)->send('/increment.php')->json();
-        $order = [];
-        run_clients([
-            (function () use ($here, $session, &$order) {
-                $answer = (yield $here->browser($session)->request('/increment.php', ['hold' => 'holder']))->json();
-                $order['holder'] = $answer['n'];
-            })(),
-            (function () use ($here, $there, $session, &$order) {
-                yield from until('the holder is inside', fn () => $here->signalled('holder'));
-                $answer = (yield $there->browser($session)->request('/increment.php', ['before' => 'waiter']))->json();
-                $order['waiter'] = $answer['n'];
-            })(),
-            (function () use ($here, $there, &$order) {
-                yield from until('the waiter is at the door', fn () => $there->signalled('waiter'));
-                // Longer than any interval at which a waiter looks again.
-                yield 0.5;
-                check_same([], $order, 'answers while the session is held');
-                $here->release('holder');
-            })(),
-        ]);
-        ksort($order);
-        check_same(['holder' => 2, 'waiter' => 3], $order, 'counts');
-    });
+    // Longer than any interval at which a waiter looks again.
+    two_machines($sandbox, $backend->url, fn (Site $here, Site $there) => hold_and_hand_over($here, $there, 0.5));
 });

@@ -40,7 +40,7 @@ use crate::error::Result;
 use crate::notices::Notices;
 use crate::record::{SessionId, Version, now};
 use crate::server::Server;
-use crate::store::{Access, Backend, Begun, Change, Committed, Found, Lease, Store};
+use crate::store::{Access, Backend, Begun, Change, Committed, Lease, Store};
 
 /// How often a statement is tried that others are in the way of.
 const TRIES: usize = 3;
@@ -163,7 +163,7 @@ impl Mysql {
 impl Store for Mysql {
     fn begin(&self, id: SessionId<'_>, access: Access, known: Option<Version>) -> Result<Begun> {
         match access {
-            Access::Fresh => Ok(Begun { found: Found::Missing, lease: Lease { fresh: true, ..Lease::default() } }),
+            Access::Fresh => Ok(Begun::fresh()),
             Access::Exclusive | Access::ExclusiveIfExists if self.locking => {
                 self.begin_alone(id, known, access == Access::ExclusiveIfExists)
             }
@@ -203,7 +203,9 @@ impl Backend for Mysql {
 
     fn owner(&self, claim: Option<&str>) -> Result<Option<String>> {
         let (record, connection) = self.with(&mut |connection, table| {
-            let Some(sql) = table.owner(claim, now())? else { return Ok(None) };
+            let Some(sql) = table.owner(claim, now())? else {
+                return Ok(None);
+            };
             let answers = connection.run(&sql)?;
             let record = answers.last().and_then(|answer| answer.first(0)).map(|record| table.plain(record));
             record.transpose()

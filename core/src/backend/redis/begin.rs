@@ -45,9 +45,7 @@ impl Store for Redis {
     fn begin(&self, id: SessionId<'_>, access: Access, _known: Option<Version>) -> Result<Begun> {
         // What the caller knows saves nothing: the server would have to keep a hash of its own for each session.
         let token = match access {
-            Access::Fresh => {
-                return Ok(Begun { found: Found::Missing, lease: Lease { fresh: true, ..Lease::default() } });
-            }
+            Access::Fresh => return Ok(Begun::fresh()),
             Access::ReadOnly => 0,
             Access::Exclusive | Access::ExclusiveIfExists if !self.locking => 0,
             Access::Exclusive | Access::ExclusiveIfExists => {
@@ -114,7 +112,9 @@ impl Redis {
                 true => milliseconds(self.lock_wait.max(FOREIGN_LIFE)).to_string().into_bytes(),
                 false => Vec::new(),
             });
-        let Value::Array(answer) = self.link.run(call, looking.pause)?.value else { return Err(self.link.strange()) };
+        let Value::Array(answer) = self.link.run(call, looking.pause)?.value else {
+            return Err(self.link.strange());
+        };
         let mut answer = answer.into_iter();
         match (answer.next(), answer.next(), answer.next(), answer.next()) {
             (Some(Value::Int(0)), None, ..) => Ok(Look::Missing),
