@@ -23,23 +23,8 @@ const OPEN: u64 = 0;
 const ALIVE: u64 = 1;
 /// From here on a byte for each epoch of the session buffer: `buffer::epoch`.
 const EPOCHS: u64 = 1 << 32;
-/// From here on a byte for each segment of each session buffer: `buffer::segment`.
-const SEGMENTS: u64 = 1 << 62;
-/// A buffer has fewer segments than this, and a store fewer buffers than what is left of 62 bits.
-const MOST_SEGMENTS: u64 = 1 << 24;
 /// Opening takes milliseconds; a process that is stopped while it does keeps others out no longer than this.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
-
-/// How a segment of the session buffer is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    /// Not at all.
-    None,
-    /// Together with others, to write to it.
-    Shared,
-    /// Alone, to clear it.
-    Alone,
-}
 
 /// Which running system a file belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,20 +138,6 @@ impl Owner {
     /// Whether another process has changes in a buffer of these epochs.
     pub fn has_changes(&self, first: u64, last: u64) -> bool {
         is_locked(self.file.fd(), EPOCHS + first, last - first + 1)
-    }
-
-    /// In the place of a segment: the right to make the session buffer larger.
-    pub const GROWING: usize = MOST_SEGMENTS as usize - 1;
-
-    /// Holds a segment of the buffer of `epoch`; `false` if others are in the way.
-    pub fn hold_segment(&self, epoch: u64, segment: usize, hold: Hold) -> std::io::Result<bool> {
-        let kind = match hold {
-            Hold::None => libc::F_UNLCK,
-            Hold::Shared => libc::F_RDLCK,
-            Hold::Alone => libc::F_WRLCK,
-        };
-        let byte = (epoch * MOST_SEGMENTS + segment as u64) % SEGMENTS;
-        set_lock(self.file.fd(), kind, SEGMENTS + byte)
     }
 
     /// Takes the open-lock.

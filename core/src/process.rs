@@ -6,7 +6,8 @@
 //! generation. Whatever was opened under another generation is abandoned, never used or closed again.
 
 use std::fs::File;
-use std::os::fd::{IntoRawFd, RawFd};
+use std::mem::ManuallyDrop;
+use std::os::fd::{FromRawFd, IntoRawFd, RawFd};
 use std::sync::Once;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
@@ -78,6 +79,12 @@ impl LockFile {
     /// The descriptor.
     pub fn fd(&self) -> RawFd {
         self.fd
+    }
+
+    /// The file, to be looked at and made larger.
+    pub fn file(&self) -> ManuallyDrop<File> {
+        // SAFETY: the descriptor is open as long as this object is there, and the file that borrows it is never closed.
+        ManuallyDrop::new(unsafe { File::from_raw_fd(self.fd) })
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod crash_support;
 
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
@@ -82,7 +83,7 @@ fn fill(scene: &Scene, many: u64) {
     assert_eq!(ledger.get(Word::Changes), many);
     let written = begun.elapsed();
     scene.run("read all", json!({"to": many}));
-    let size = std::fs::metadata(scene.buffer().unwrap().join("buffer.mem")).unwrap().len();
+    let size = std::fs::metadata(scene.buffer().unwrap().join("buffer.mem")).unwrap().blocks() * 512;
     println!(
         "      {many} sessions written in {written:.1?}, longest {:.0?}; read in {:.1?}, longest {:.0?}; {} MiB buffer",
         Duration::from_nanos(ledger.get(Word::LongestCommit)),

@@ -17,7 +17,8 @@
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use super::copy;
-use super::memory::{Memory, UNIT};
+use super::layout::UNIT;
+use super::memory::Memory;
 use crate::entry::HEADER;
 use crate::record::MAX_ID_LENGTH;
 

@@ -28,7 +28,8 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use twox_hash::XxHash3_64;
 
 use super::frame::Frame;
-use super::memory::{BUCKET, Memory};
+use super::layout::BUCKET;
+use super::memory::Memory;
 use crate::record::SessionId;
 
 const UNFLUSHED: u64 = 1;

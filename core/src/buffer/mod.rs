@@ -5,7 +5,7 @@
 //! index of words that change by compare-and-swap (`index`) says where the entry of an id is. A new state of a session
 //! is a new entry and a word swung to it: who is killed before that has done nothing, who is killed afterwards is done.
 //! Segments that were filled are cleared and used anew (`reclaim`); what the store lacks moves on and is never evicted.
-//! No request ever waits for another here.
+//! No request waits here for another one that has stopped or died.
 //!
 //! Only who holds the host lock of an id changes its entry; the flusher and the collector go by [`Stamp`]s and
 //! expiries instead. Without locking several change it, and each is asked anew about what it finds.
@@ -14,6 +14,7 @@ mod copy;
 pub mod epoch;
 mod frame;
 mod index;
+mod layout;
 mod memory;
 pub mod place;
 mod reclaim;
@@ -168,7 +169,7 @@ impl Buffer {
         let units = frame::units(id.as_bytes().len(), HEADER + payload.len());
         let mut again = false;
         self.changing(unflushed, |live| {
-            let mut writer = live.writer(&self.owner, &self.shared);
+            let mut writer = live.writer(&self.shared);
             let memory = &live.memory;
             let key = Key::of(memory, id);
             let mut written = None;
@@ -247,7 +248,7 @@ impl Buffer {
 
     /// Lets go of the segment that this process writes to; it takes one again when it has something to write.
     pub fn rest(&self) -> Result<()> {
-        self.live.read().writer(&self.owner, &self.shared).rest()
+        self.live.read().writer(&self.shared).rest()
     }
 
     /// What phpinfo shows.
@@ -268,7 +269,7 @@ impl Buffer {
                 path: live.directory.display().to_string(),
                 why_on_disk: live.why_on_disk.clone(),
                 size: memory.layout().size,
-                used: memory.layout().end_of(0) + taken * memory::UNIT,
+                used: memory.layout().end_of(0) + taken * layout::UNIT,
                 entries,
                 unflushed,
             }

@@ -3,7 +3,7 @@
 //! ```text
 //! /dev/shm/rustdb-<user>-<hash of the store's directory>/
 //!     header       JSON, one `Header`
-//!     buffer.mem   sessions, and an index of them (buffer::memory)
+//!     buffer.mem   sessions, and an index of them (buffer::layout)
 //! ```
 //! Where `/dev/shm` is missing, read-only, full or not ours, the same lies in `buffer/` of the store's directory:
 //! it costs no more time, only some writing of the kernel's in the background.
@@ -12,7 +12,6 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,7 +27,7 @@ use super::segment::{Pen, UNFLUSHED_PERCENT, Writer};
 use crate::directory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::is_unlinked;
-use crate::owner::{Origin, Owner};
+use crate::owner::Origin;
 use crate::shared::Shared;
 
 const HEADER: &str = "header";
@@ -300,7 +299,7 @@ fn open_file(directory: &Path, header: &Header, new: bool) -> Result<Live> {
     };
     // Whoever deletes files does not ask for the open-lock.
     let inode = |found: io::Result<std::fs::Metadata>| found.map(|found| found.ino()).ok();
-    if inode(memory.file().metadata()) != inode(std::fs::metadata(&path)) {
+    if inode(memory.file().file().metadata()) != inode(std::fs::metadata(&path)) {
         return Err(deleted_meanwhile(directory));
     }
     Ok(Live {
@@ -316,16 +315,14 @@ fn open_file(directory: &Path, header: &Header, new: bool) -> Result<Live> {
 impl Live {
     /// Whether the file was deleted behind our back, as logind does when a user logs out (RemoveIPC).
     pub fn is_unlinked(&self) -> bool {
-        is_unlinked(self.memory.file().as_raw_fd())
+        is_unlinked(self.memory.file().fd())
     }
 
     /// Waits for other threads of this process to put down the pen, and takes it.
-    pub fn writer<'a>(&'a self, owner: &'a Owner, shared: &'a Arc<Shared>) -> Writer<'a> {
+    pub fn writer<'a>(&'a self, shared: &'a Arc<Shared>) -> Writer<'a> {
         Writer {
             memory: &self.memory,
             shared,
-            owner,
-            epoch: self.epoch,
             pen: self.pen.lock(),
             full_grown: &self.full_grown,
             unflushed_percent: UNFLUSHED_PERCENT,

@@ -1,9 +1,9 @@
 //! How a segment is cleared for its next use: what is worth keeping moves to another, the rest is forgotten.
 //!
 //! Whether anything is left in a segment is not told by counters, which may be wrong, but by a look at every slot of the
-//! index that may ever have pointed into it. Whoever clears a segment holds its lock alone, so no new slot can come to point into it: one that was passed
-//! stays passed. Who is killed in the middle leaves some of its entries moved and the rest where they were, and the next
-//! one clears what is left.
+//! index that may ever have pointed into it. Whoever clears a segment holds its lock alone, so no new slot can come to
+//! point into it: one that was passed stays passed. Who is killed in the middle leaves some of its entries moved and the
+//! rest where they were, and the next one clears what is left.
 //!
 //! As long as the entries that the index points to fill less than three quarters of the buffer, all of a segment's move,
 //! and the segment with the fewest goes: what makes room then is what has been replaced. Above that the oldest segment
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::frame::Frame;
 use super::index::Slot;
-use super::memory::Segment;
+use super::layout::Segment;
 use super::segment::{Writer, sum};
 use crate::error::Result;
 use crate::shared::Counter;

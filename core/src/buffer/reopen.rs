@@ -31,8 +31,7 @@ impl Buffer {
                 // deletes the files is not done yet.
                 Err(error)
                     if begun.elapsed() < LONGEST_DRAIN
-                        && (matches!(error.kind(), ErrorKind::Draining | ErrorKind::Full)
-                            || begun.elapsed() < PATIENCE) =>
+                        && (error.kind() == ErrorKind::Draining || begun.elapsed() < PATIENCE) =>
                 {
                     std::thread::sleep(Duration::from_millis(1));
                 }
@@ -56,7 +55,7 @@ impl Buffer {
         // Whoever has changed something and still saw a name has done so before this look at the slots.
         fence(Ordering::SeqCst);
         {
-            let mut writer = new.writer(&self.owner, &self.shared);
+            let mut writer = new.writer(&self.shared);
             writer.unflushed_percent = 100;
             let carried = self.carry(&live.memory, &mut writer);
             if carried.is_err() {
@@ -65,7 +64,7 @@ impl Buffer {
                 return carried;
             }
         }
-        live.writer(&self.owner, &self.shared).rest()?;
+        live.writer(&self.shared).rest()?;
         let old = std::mem::replace(&mut *live, new);
         self.noted.store(true, Ordering::Relaxed);
         self.owner.note_changes(old.epoch, false)
@@ -100,7 +99,7 @@ impl Buffer {
 fn carry(new: &mut Writer<'_>, id: SessionId<'_>, entry: &[u8]) -> Result<()> {
     let full = || {
         Error::new(
-            ErrorKind::Full,
+            ErrorKind::Draining,
             "the session buffer was deleted, and the new one has no room yet for what the store lacks",
         )
     };

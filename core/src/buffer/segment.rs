@@ -3,8 +3,9 @@
 //! The processes write to one segment together: each takes the units it needs from its `head` by compare-and-swap, and
 //! nobody else's business are they from then on. A process that writes to a segment holds the segment's lock shared,
 //! and who clears one for its next use holds it alone, so nothing is ever cleared under a writer, were it stopped for
-//! hours. The locks are bytes of the file `owner`, so the kernel lets go of them when their holder dies; they are taken
-//! when a process turns to another segment, not for each entry, and the background thread lets go of one that is idle.
+//! hours. The locks are the kernel's, on the very file that is mapped: it lets go of them when their holder dies, and whoever
+//! has the same memory has the same locks. They are taken when a process turns to another segment, not for each entry, and
+//! the background thread lets go of one that is idle.
 //!
 //! A free segment is found in this order: the one that others write to; one whose entries have all been replaced, the
 //! last one first, as it is still in the processor's cache; a free one, but for a reserve; one that the file grows by;
@@ -18,9 +19,9 @@ use std::time::Duration;
 use parking_lot::MutexGuard;
 
 use super::index::Spot;
-use super::memory::{Memory, Segment};
+use super::layout::Segment;
+use super::memory::{Hold, Memory};
 use crate::error::{Error, Result};
-use crate::owner::{Hold, Owner};
 use crate::shared::Shared;
 
 /// How often, and how long, one waits for others who have every segment in hand at the same time.
@@ -43,8 +44,6 @@ pub struct Writer<'a> {
     pub memory: &'a Memory,
     /// Counters.
     pub shared: &'a Arc<Shared>,
-    pub(super) owner: &'a Owner,
-    pub(super) epoch: u64,
     pub(super) pen: MutexGuard<'a, Pen>,
     /// The file system had no room when the file was to grow; it is not asked again.
     pub(super) full_grown: &'a AtomicBool,
@@ -162,9 +161,7 @@ impl Writer<'_> {
     }
 
     pub(super) fn lock(&self, segment: usize, hold: Hold) -> Result<bool> {
-        self.owner
-            .hold_segment(self.epoch, segment, hold)
-            .map_err(|cause| Error::io("cannot lock a part of the session buffer", &cause))
+        self.memory.hold(segment, hold).map_err(|cause| Error::io("cannot lock a part of the session buffer", &cause))
     }
 
     /// Holds a segment alone. If it is the one that the pen is at, it is not from now on.
@@ -362,7 +359,7 @@ impl Writer<'_> {
         if before as u64 == self.memory.layout().segments {
             return Ok(Some(false));
         }
-        let growing = Owner::GROWING;
+        let growing = Memory::GROWING;
         if !self.lock(growing, Hold::Alone)? {
             return Ok(None);
         }

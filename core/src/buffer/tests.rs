@@ -93,7 +93,7 @@ fn slots(buffer: &Buffer, name: &str) -> Vec<Slot> {
 /// Writes an entry and returns what would be its slot, as a process that is killed right then does.
 pub(super) fn write_only(buffer: &Buffer, name: &str, payload: &[u8]) -> Slot {
     let live = buffer.live.read();
-    let mut writer = live.writer(&buffer.owner, &buffer.shared);
+    let mut writer = live.writer(&buffer.shared);
     let key = Key::of(&live.memory, id(name));
     let record = record(payload.to_vec());
     let spot = writer.take(frame::units(name.len(), HEADER + payload.len())).unwrap().unwrap();
