@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::os::fd::{FromRawFd, IntoRawFd, RawFd};
 use std::sync::Once;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
@@ -17,8 +18,8 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 static REGISTER: Once = Once::new();
 
 /// Lock files of this process. An array of atomics, because a fork handler may not take a lock or allocate.
-/// A thread of a thread-safe PHP has three of them open for each store; beyond the array's end a file is simply
-/// not closed in children.
+/// A store has one for who uses it, one for each thread that locks sessions, one for its flusher and one for its buffer;
+/// beyond the array's end a file is simply not closed in children.
 static LOCK_FILES: [AtomicI32; 1024] = [const { AtomicI32::new(-1) }; 1024];
 
 /// The number of forks between the first process that loaded rustdb and this one.
@@ -82,8 +83,9 @@ impl LockFile {
     }
 
     /// The file, to be looked at and made larger.
-    pub fn file(&self) -> ManuallyDrop<File> {
-        // SAFETY: the descriptor is open as long as this object is there, and the file that borrows it is never closed.
+    pub fn file(&self) -> impl Deref<Target = File> {
+        // SAFETY: the descriptor is open as long as this object is there, which what is returned borrows; and the file is
+        // never closed by it.
         ManuallyDrop::new(unsafe { File::from_raw_fd(self.fd) })
     }
 }

@@ -195,6 +195,9 @@ pub fn reserve_beyond_end(file: &File, size: u64) -> std::io::Result<()> {
     if cause.raw_os_error() == Some(libc::EOPNOTSUPP) { Ok(()) } else { Err(cause) }
 }
 
+/// How often reserving is begun anew when a signal interrupts it, such as those of a profiler.
+const INTERRUPTIONS: usize = 50;
+
 /// Makes sure that a file has room on its file system for its first `size` bytes, and is at least that long.
 pub fn reserve(file: &File, size: u64) -> std::io::Result<()> {
     reserve_from(file, 0, size)
@@ -203,8 +206,15 @@ pub fn reserve(file: &File, size: u64) -> std::io::Result<()> {
 /// The same for `size` bytes from `from` on.
 pub fn reserve_from(file: &File, from: u64, size: u64) -> std::io::Result<()> {
     // posix_fallocate, not fallocate: where the file system cannot reserve, the C library writes zeros.
-    // SAFETY: the descriptor is open.
-    match unsafe { libc::posix_fallocate(file.as_raw_fd(), from as libc::off_t, size as libc::off_t) } {
+    let mut code = libc::EINTR;
+    for _ in 0..INTERRUPTIONS {
+        if code != libc::EINTR {
+            break;
+        }
+        // SAFETY: the descriptor is open.
+        code = unsafe { libc::posix_fallocate(file.as_raw_fd(), from as libc::off_t, size as libc::off_t) };
+    }
+    match code {
         0 => Ok(()),
         code => Err(std::io::Error::from_raw_os_error(code)),
     }

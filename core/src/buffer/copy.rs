@@ -48,6 +48,18 @@ pub fn store(words: &[AtomicU64], bytes: &[u8]) {
     }
 }
 
+/// Copies words to others, of which there are as many, and which are none of the same. Relaxed, as [`store`].
+pub fn between(from: &[AtomicU64], to: &[AtomicU64]) {
+    assert_eq!(from.len(), to.len());
+    // SAFETY: both are atomics, of that many bytes; they do not overlap, by what was asked for.
+    if unsafe { copy_long(from.as_ptr().cast(), to.as_ptr().cast::<u8>().cast_mut(), from.len() * 8) } {
+        return;
+    }
+    for (to, from) in to.iter().zip(from) {
+        to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
 /// Copies a long run of bytes; `false`: it is none, or the processor has no such instruction, and nothing was done.
 ///
 /// # Safety

@@ -114,9 +114,7 @@ impl<'m> Frame<'m> {
         begin();
         // The lengths as they were checked: somebody else may have changed what stands there.
         to[0].store(lengths(self.id, self.length), Ordering::Relaxed);
-        for (to, from) in to.iter().zip(self.words).skip(1) {
-            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
-        }
+        copy::between(&self.words[1..], &to[1..]);
     }
 }
 

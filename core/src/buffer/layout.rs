@@ -25,7 +25,7 @@ pub const BUCKET: usize = 8;
 const BYTES_A_SLOT: u64 = 512;
 /// The size of a segment is a share of the whole, within limits: with small ones little goes when one is cleared, and
 /// a look through the index, which clearing one takes, costs less the fewer there are.
-const MOST_SEGMENTS: u64 = 64;
+const MOST_SEGMENTS: u64 = 1024;
 const FEWEST_SEGMENTS: u64 = 16;
 const LEAST_SEGMENT: u64 = 64 << 10;
 const USUAL_SEGMENT: u64 = 1 << 20;
@@ -35,7 +35,7 @@ pub(super) const LEAST_SIZE: u64 = 1 << 20;
 /// The first page.
 #[repr(C)]
 pub struct FirstPage {
-    /// "rustdbM1", the magic and the version of this layout; written last when the file is made.
+    /// "rustdbM1", the magic and the version of this layout.
     pub(super) magic: AtomicU64,
     /// The length of the file in bytes, from which the layout follows.
     pub(super) size: AtomicU64,

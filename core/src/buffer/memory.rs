@@ -5,7 +5,9 @@
 
 use std::fs::File;
 use std::io;
+use std::mem::offset_of;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,8 +20,9 @@ use crate::shared::{reserve, reserve_beyond_end, reserve_from};
 
 /// "rustdbM1" as a number: the magic and the version of this layout.
 const MAGIC: u64 = u64::from_le_bytes(*b"rustdbM1");
-/// What a new buffer reserves; it doubles up to the configured size as sessions come.
-const FIRST_SIZE: u64 = 4 << 20;
+/// What a new buffer reserves, and about what it grows by as sessions come. Who makes it grow waits for the kernel to
+/// clear the pages, a millisecond or two for as many.
+const STEP: u64 = 4 << 20;
 /// One to write to and one to clear another into.
 const LEAST_SEGMENTS: u64 = 2;
 
@@ -33,6 +36,20 @@ pub enum Hold {
     Shared,
     /// Alone, to clear it.
     Alone,
+}
+
+/// What a new buffer is to be like.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    /// Of so many bytes, or fewer if there is no room for a beginning of that.
+    UpTo(u64),
+    /// With the salt of another one, and its size or twice that: then no bucket has to take more entries than one there.
+    Like {
+        /// The size in bytes.
+        size: u64,
+        /// The salt.
+        salt: u64,
+    },
 }
 
 /// The mapping.
@@ -49,15 +66,19 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// Makes a new buffer of an empty file, for `size` bytes, or fewer if there is no room for a beginning of that.
-    pub fn make(file: File, size: u64) -> io::Result<Memory> {
+    /// Makes a new buffer of an empty file, which nobody else opens before this is done.
+    pub fn make(file: File, shape: Shape) -> io::Result<Memory> {
+        let (size, salt, least) = match shape {
+            Shape::UpTo(size) => (size, rand::rng().random(), LEAST_SIZE),
+            Shape::Like { size, salt } => (size, salt, size),
+        };
         let mut layout = Layout::of(size);
         let (reserved, base) = loop {
             match begin(&file, &layout).and_then(|reserved| Ok((reserved, map(&file, &layout)?))) {
                 Ok(begun) => break begun,
                 // The file system has no room, or a limit on address space is met.
                 Err(cause)
-                    if layout.size > LEAST_SIZE
+                    if layout.size > least
                         && matches!(cause.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT | libc::ENOMEM)) =>
                 {
                     layout = Layout::of(layout.size / 2);
@@ -68,33 +89,36 @@ impl Memory {
         let memory = Memory { base, layout, file: LockFile::new(file) };
         let page = memory.first_page();
         page.size.store(layout.size, Ordering::Relaxed);
-        page.salt.store(rand::rng().random(), Ordering::Relaxed);
+        page.salt.store(salt, Ordering::Relaxed);
         page.reserved.store(reserved, Ordering::Relaxed);
-        // Whoever sees the magic sees the rest too.
-        page.magic.store(MAGIC, Ordering::Release);
+        page.magic.store(MAGIC, Ordering::Relaxed);
         Ok(memory)
     }
 
-    /// Opens a buffer that is there. `None`: it is damaged, or whoever made it was killed before it was done.
+    /// Opens a buffer that is there. `None`: it is damaged.
     pub fn open(file: File) -> io::Result<Option<Memory>> {
-        let length = file.metadata()?.len();
-        let layout = Layout::of(length);
-        if length != layout.size {
+        let metadata = file.metadata()?;
+        let layout = Layout::of(metadata.len());
+        if metadata.len() != layout.size {
             return Ok(None);
         }
-        let memory = Memory { base: map(&file, &layout)?, layout, file: LockFile::new(file) };
-        let page = memory.first_page();
-        let reserved = page.reserved.load(Ordering::Relaxed);
-        if page.magic.load(Ordering::Acquire) != MAGIC
-            || page.size.load(Ordering::Relaxed) != layout.size
+        // Read, and not looked at through the mapping: what has not been reserved would end the process.
+        let mut page = [0; size_of::<FirstPage>()];
+        file.read_exact_at(&mut page, 0)?;
+        let word = |at: usize| page[at..].first_chunk().map_or(0, |word| u64::from_ne_bytes(*word));
+        let reserved = word(offset_of!(FirstPage, reserved));
+        if word(offset_of!(FirstPage, magic)) != MAGIC
+            || word(offset_of!(FirstPage, size)) != layout.size
             || !(LEAST_SEGMENTS..=layout.segments).contains(&reserved)
         {
             return Ok(None);
         }
         // It has been, unless somebody else's hand made the file. Where the file system cannot reserve, nothing may be
         // written instead, as others use the file.
-        reserve_beyond_end(&memory.file.file(), layout.end_of(reserved))?;
-        Ok(Some(memory))
+        if metadata.blocks() * 512 < layout.end_of(reserved) {
+            reserve_beyond_end(&file, layout.end_of(reserved))?;
+        }
+        Ok(Some(Memory { base: map(&file, &layout)?, layout, file: LockFile::new(file) }))
     }
 
     /// The layout.
@@ -194,28 +218,21 @@ impl Memory {
         unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(at as usize).cast(), bytes.div_ceil(8) as usize) }
     }
 
-    /// Reserves more segments on the file system, twice the bytes as long as they may be had. Returns whether there are
-    /// more now; to be called by one at a time.
-    pub fn grow(&self) -> io::Result<bool> {
+    /// Reserves more segments on the file system. Returns whether there are more now; to be called by one at a time.
+    pub fn grow(&self) -> bool {
         let reserved = self.reserved() as u64;
         let end = self.layout.end_of(reserved);
-        for wanted in [self.layout.within(2 * end), reserved + 1] {
-            let wanted = wanted.max(reserved + 1);
-            if wanted > self.layout.segments {
-                return Ok(false);
+        [STEP / self.layout.segment, 1].into_iter().any(|more| {
+            let wanted = (reserved + more.max(1)).min(self.layout.segments);
+            // Where it fails, for want of room or of memory, the buffer is as large as it gets.
+            let grown =
+                wanted > reserved && reserve_from(&self.file.file(), end, self.layout.end_of(wanted) - end).is_ok();
+            if grown {
+                // Release: whoever sees the number may touch the segments.
+                self.first_page().reserved.store(wanted, Ordering::Release);
             }
-            match reserve_from(&self.file.file(), end, self.layout.end_of(wanted) - end) {
-                Ok(()) => {
-                    // Release: whoever sees the number may touch the segments.
-                    self.first_page().reserved.store(wanted, Ordering::Release);
-                    return Ok(true);
-                }
-                // A full file system: then the buffer is as large as it gets.
-                Err(cause) if matches!(cause.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT)) => {}
-                Err(cause) => return Err(cause),
-            }
-        }
-        Ok(false)
+            grown
+        })
     }
 }
 
@@ -229,7 +246,7 @@ impl Drop for Memory {
 /// Gives a new file its length and reserves its beginning; returns how many segments that has.
 fn begin(file: &File, layout: &Layout) -> io::Result<u64> {
     file.set_len(layout.size)?;
-    let first = layout.within(FIRST_SIZE).max(LEAST_SEGMENTS);
+    let first = layout.within(STEP).max(LEAST_SEGMENTS);
     if reserve(file, layout.end_of(first)).is_ok() {
         return Ok(first);
     }

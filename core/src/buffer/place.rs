@@ -3,7 +3,7 @@
 //! ```text
 //! /dev/shm/rustdb-<user>-<hash of the store's directory>/
 //!     header       JSON, one `Header`
-//!     buffer.mem   sessions, and an index of them (buffer::layout)
+//!     buffer.mem   sessions, and an index of them (buffer::layout); `buffer.new` until it may be used
 //! ```
 //! Where `/dev/shm` is missing, read-only, full or not ours, the same lies in `buffer/` of the store's directory:
 //! it costs no more time, only some writing of the kernel's in the background.
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
 use super::epoch::Epochs;
-use super::memory::Memory;
+use super::memory::{Memory, Shape};
 use super::segment::{Pen, UNFLUSHED_PERCENT, Writer};
 use crate::directory;
 use crate::error::{Error, ErrorKind, Result};
@@ -32,6 +32,8 @@ use crate::shared::Shared;
 
 const HEADER: &str = "header";
 const MEMORY: &str = "buffer.mem";
+/// What it is called until all is in it that it begins with.
+const UNFINISHED: &str = "buffer.new";
 /// Names that earlier versions of rustdb gave to files of theirs here, which would go on taking memory.
 const OUTDATED: [&str; 2] = ["buffer.mdb", "buffer.mdb-lock"];
 
@@ -45,10 +47,16 @@ struct Header {
     store_mark: u64,
     /// Which one it is of those that were made for the store (`buffer::epoch`).
     epoch: u64,
-    /// The size it may grow to, in bytes; the first process decides.
-    max_size: u64,
     /// Why it does not lie in `/dev/shm`, if it does not.
     why_on_disk: Option<String>,
+}
+
+/// A buffer that is made where there is none.
+pub struct New<'a> {
+    /// What it is to be like.
+    pub shape: Shape,
+    /// Puts into it what it begins with. Nobody else can open it before.
+    pub fill: &'a dyn Fn(&Live) -> Result<()>,
 }
 
 /// Where a buffer may be, and what is wanted of it.
@@ -98,27 +106,35 @@ impl Place {
         &self.in_memory
     }
 
-    /// The same place, for a buffer of `size` bytes at least.
-    pub fn at_least(&self, size: u64) -> Place {
-        Place { max_size: self.max_size.max(size), ..self.clone() }
+    /// Opens the buffer, or makes it. `alone`: no other process uses the store, so whatever lies there may go.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Draining`]: try again in a moment, with the open-lock let go meanwhile.
+    pub fn open(&self, alone: bool, epochs: Epochs<'_>) -> Result<Live> {
+        self.open_or_make(alone, epochs, &self.empty())
     }
 
-    /// Opens the buffer, or makes it. `alone`: no other process uses the store, so whatever lies there may go.
+    fn empty(&self) -> New<'static> {
+        New { shape: Shape::UpTo(self.max_size), fill: &|_| Ok(()) }
+    }
+
+    /// Opens the buffer, or makes one like `new`.
     ///
     /// All processes have to choose the same one of the two places, so a buffer beside the store stays in use until
     /// the next boot, also when `/dev/shm` has room again.
     ///
     /// # Errors
-    /// [`ErrorKind::Draining`]: try again in a moment, with the open-lock let go meanwhile.
-    pub fn open(&self, alone: bool, epochs: Epochs<'_>) -> Result<Live> {
+    /// [`ErrorKind::Draining`], as above. [`ErrorKind::Full`]: there is no room for what it begins with.
+    pub fn open_or_make(&self, alone: bool, epochs: Epochs<'_>, new: &New<'_>) -> Result<Live> {
         if self.has_buffer(&self.beside_store)? {
-            return self.open_in(&self.beside_store, alone, epochs, None);
+            return self.open_in(&self.beside_store, alone, epochs, new, None);
         }
         // A passing trouble (no file descriptors left) must not lead away from a buffer that is there.
         let there = self.has_buffer(&self.in_memory)?;
-        match self.open_in(&self.in_memory, alone, epochs, None) {
-            Err(reason) if alone && !there => {
-                self.open_in(&self.beside_store, alone, epochs, Some(&reason.to_string()))
+        match self.open_in(&self.in_memory, alone, epochs, new, None) {
+            // Nobody can have opened the one that was not there, so nobody is left behind with it.
+            Err(reason) if !there && (alone || reason.kind() == ErrorKind::Full) => {
+                self.open_in(&self.beside_store, alone, epochs, new, Some(&reason.to_string()))
             }
             other => other,
         }
@@ -128,7 +144,7 @@ impl Place {
     pub fn existing(&self, epochs: Epochs<'_>) -> Result<Option<Live>> {
         for path in [&self.beside_store, &self.in_memory] {
             if self.has_buffer(path)? {
-                return self.open_in(path, true, epochs, None).map(Some);
+                return self.open_in(path, true, epochs, &self.empty(), None).map(Some);
             }
         }
         Ok(None)
@@ -167,17 +183,28 @@ impl Place {
         Ok(ours.then_some(header))
     }
 
-    fn open_in(&self, path: &Path, alone: bool, epochs: Epochs<'_>, why_on_disk: Option<&str>) -> Result<Live> {
-        let make = |origin| self.make(path, origin, alone, epochs, why_on_disk);
+    fn open_in(
+        &self,
+        path: &Path,
+        alone: bool,
+        epochs: Epochs<'_>,
+        new: &New<'_>,
+        why_on_disk: Option<&str>,
+    ) -> Result<Live> {
+        let make = |origin| self.make(path, origin, alone, epochs, new, why_on_disk);
         directory::prepare(path)?;
         let origin = Origin::here()?;
         // Another boot's, another format's, damaged, or none: its content is worth nothing and is not read.
-        let (header, new) = match self.usable_header(path)? {
+        let header = match self.usable_header(path)? {
             // Half deleted under those who use it: the rest goes too, which they notice, and carry over.
-            Some(_) if !is_whole(path) => (make(origin)?, true),
-            Some(header) if header.origin == origin => (header, false),
-            // Another container's that is gone: the content is good, only its readers' process ids are not.
-            Some(header) if alone => (self.write_header(path, Header { origin, ..header })?, false),
+            Some(_) if !is_whole(path) => return make(origin),
+            Some(header) if header.origin == origin => header,
+            // Another container's that is gone: the content is good.
+            Some(header) if alone => {
+                let header = Header { origin, ..header };
+                self.write_header(path, &header)?;
+                header
+            }
             Some(_) => {
                 return Err(Error::new(
                     ErrorKind::InUse,
@@ -190,30 +217,27 @@ impl Place {
                     format!("the session store {} was deleted and made anew", self.store.display()),
                 ));
             }
-            None => (make(origin)?, true),
+            None => return make(origin),
         };
         epochs.note(header.epoch);
-        match open_file(path, &header, new) {
-            // As it is left by a process that was killed while it made it. Whoever has it open carries over.
-            Err(error) if error.kind() == ErrorKind::Damaged => {
-                let header = make(Origin::here()?)?;
-                open_file(path, &header, true)
-            }
-            other => other,
+        match open_file(path, &header)? {
+            Some(live) => Ok(live),
+            // Damaged. Whoever has it open carries over.
+            None => make(Origin::here()?),
         }
     }
 
-    /// Clears the directory and starts a buffer in it.
+    /// Clears the directory and makes a buffer in it.
     fn make(
         &self,
         path: &Path,
         origin: Origin,
         alone: bool,
         epochs: Epochs<'_>,
+        new: &New<'_>,
         why_on_disk: Option<&str>,
-    ) -> Result<Header> {
-        let failed = |cause: &io::Error| Error::io(format_args!("cannot make the buffer {}", path.display()), cause);
-        delete_files(path).map_err(|cause| failed(&cause))?;
+    ) -> Result<Live> {
+        delete_files(path).map_err(|cause| failed_to("make", path, &cause))?;
         // Deleted to the last file, so that whoever has it open notices; those with changes come first then.
         if !alone && !epochs.may_make() {
             return Err(Error::new(
@@ -227,14 +251,18 @@ impl Place {
             store: self.store.clone(),
             store_mark: self.store_mark,
             epoch: epochs.advance(),
-            max_size: self.max_size,
             why_on_disk: why_on_disk.map(str::to_owned),
         };
-        self.write_header(path, header)
+        let made = self.write_header(path, &header).and_then(|()| make_file(path, &header, new));
+        if made.is_err() {
+            // What there is of it takes room and is of no use; whoever comes next would delete it too.
+            let _ = delete_files(path);
+        }
+        made
     }
 
-    fn write_header(&self, path: &Path, header: Header) -> Result<Header> {
-        let text = serde_json::to_vec(&header).map_err(|cause| Error::new(ErrorKind::Internal, cause.to_string()))?;
+    fn write_header(&self, path: &Path, header: &Header) -> Result<()> {
+        let text = serde_json::to_vec(header).map_err(|cause| Error::new(ErrorKind::Internal, cause.to_string()))?;
         // Renamed into place: a header is whole or missing, also when the file system is full.
         let temporary = path.join("header.new");
         OpenOptions::new()
@@ -245,14 +273,13 @@ impl Place {
             .open(&temporary)
             .and_then(|mut file| file.write_all(&text))
             .and_then(|()| std::fs::rename(&temporary, path.join(HEADER)))
-            .map_err(|cause| Error::io(format_args!("cannot make the buffer {}", path.display()), &cause))?;
-        Ok(header)
+            .map_err(|cause| failed_to("make", path, &cause))
     }
 }
 
 /// Deletes what there is of a buffer, so that whoever has it open notices.
 fn delete_files(path: &Path) -> io::Result<()> {
-    for name in [HEADER, MEMORY].iter().chain(&OUTDATED) {
+    for name in [HEADER, MEMORY, UNFINISHED].iter().chain(&OUTDATED) {
         match std::fs::remove_file(path.join(name)) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
             _ => {}
@@ -261,58 +288,71 @@ fn delete_files(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn deleted_meanwhile(path: &Path) -> Error {
-    let message = format!("the session buffer {} was deleted again and again while it was opened", path.display());
-    Error::new(ErrorKind::Draining, message)
-}
-
 /// Whether the file of a buffer is there.
 fn is_whole(path: &Path) -> bool {
     path.join(MEMORY).exists()
 }
 
-/// Opens the file of a buffer; `new`: it is not there yet.
-fn open_file(directory: &Path, header: &Header, new: bool) -> Result<Live> {
-    let path = directory.join(MEMORY);
-    let failed = |cause: &io::Error| match cause.kind() {
-        io::ErrorKind::NotFound => deleted_meanwhile(directory),
-        _ => Error::io(format_args!("cannot open the buffer {}", path.display()), cause),
-    };
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(new)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(&path)
-        .map_err(|cause| failed(&cause))?;
-    let memory = match file.metadata().map_err(|cause| failed(&cause))?.len() {
-        0 if new => Memory::make(file, header.max_size).map(Some),
-        _ => Memory::open(file),
-    };
-    let Some(memory) = memory.map_err(|cause| failed(&cause))? else {
-        return Err(Error::new(
-            ErrorKind::Damaged,
-            format!("the buffer {} is damaged or was cut short", path.display()),
-        ));
-    };
-    // Whoever deletes files does not ask for the open-lock.
-    let inode = |found: io::Result<std::fs::Metadata>| found.map(|found| found.ino()).ok();
-    if inode(memory.file().file().metadata()) != inode(std::fs::metadata(&path)) {
-        return Err(deleted_meanwhile(directory));
+fn failed_to(what: &str, path: &Path, cause: &io::Error) -> Error {
+    match cause.kind() {
+        // Whoever deletes files does not ask for the open-lock.
+        io::ErrorKind::NotFound => Error::new(
+            ErrorKind::Draining,
+            format!("the session buffer {} was deleted again and again while it was opened", path.display()),
+        ),
+        _ => Error::io(format_args!("cannot {what} the buffer {}", path.display()), cause),
     }
-    Ok(Live {
-        memory,
-        pen: Mutex::default(),
-        full_grown: AtomicBool::new(false),
-        directory: directory.to_owned(),
-        epoch: header.epoch,
-        why_on_disk: header.why_on_disk.clone(),
-    })
+}
+
+/// Makes the file of a buffer, and gives it its name when all is in it.
+fn make_file(directory: &Path, header: &Header, new: &New<'_>) -> Result<Live> {
+    let failed = |cause: io::Error| failed_to("make", directory, &cause);
+    let unfinished = directory.join(UNFINISHED);
+    let memory = options().create_new(true).open(&unfinished).and_then(|file| Memory::make(file, new.shape));
+    let live = Live::new(memory.map_err(failed)?, directory, header);
+    (new.fill)(&live)?;
+    std::fs::rename(&unfinished, directory.join(MEMORY)).map_err(failed)?;
+    live.if_named()
+}
+
+/// Opens the file of a buffer. `None`: it is damaged.
+fn open_file(directory: &Path, header: &Header) -> Result<Option<Live>> {
+    let memory = options().open(directory.join(MEMORY)).and_then(Memory::open);
+    match memory.map_err(|cause| failed_to("open", directory, &cause))? {
+        Some(memory) => Live::new(memory, directory, header).if_named().map(Some),
+        None => Ok(None),
+    }
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    options
 }
 
 impl Live {
+    fn new(memory: Memory, directory: &Path, header: &Header) -> Live {
+        Live {
+            memory,
+            pen: Mutex::default(),
+            full_grown: AtomicBool::new(false),
+            directory: directory.to_owned(),
+            epoch: header.epoch,
+            why_on_disk: header.why_on_disk.clone(),
+        }
+    }
+
+    /// The same, if the file of the buffer's name is this one still.
+    fn if_named(self) -> Result<Live> {
+        let named = std::fs::metadata(self.directory.join(MEMORY));
+        let same = self.memory.file().file().metadata().and_then(|mine| Ok(mine.ino() == named?.ino()));
+        match same {
+            Ok(true) => Ok(self),
+            Ok(false) => Err(failed_to("open", &self.directory, &io::ErrorKind::NotFound.into())),
+            Err(cause) => Err(failed_to("open", &self.directory, &cause)),
+        }
+    }
+
     /// Whether the file was deleted behind our back, as logind does when a user logs out (RemoveIPC).
     pub fn is_unlinked(&self) -> bool {
         is_unlinked(self.memory.file().fd())

@@ -80,12 +80,14 @@ impl Writer<'_> {
         });
     }
 
-    /// Clears a segment; what stays of it moves to where the pen is. `busy`: somebody else holds one that might go.
-    pub(super) fn clear_one(&mut self, busy: &mut bool) -> Result<bool> {
+    /// Clears a segment; what stays of it moves to where the pen is. `evict`: not all of it, however much room there is.
+    /// `busy`: somebody else holds one that might go.
+    pub(super) fn clear_one(&mut self, evict: bool, busy: &mut bool) -> Result<bool> {
         let segments = self.memory.segments();
         let units = self.memory.layout().units();
         let live = sum(segments, |place| place.live.load(Ordering::Relaxed));
-        let keep = match live > units * segments.len() as u64 / 100 * LIVE_PERCENT {
+        // Of what may be filled: a segment is the reserve.
+        let keep = match evict || live > units * (segments.len() as u64 - 1) / 100 * LIVE_PERCENT {
             true => Keep::Used(units / SECOND_CHANCES),
             false => Keep::All,
         };

@@ -1,22 +1,28 @@
 //! What a process does when the buffer's file was deleted under it (logind's RemoveIPC, or somebody who tidied up): it
 //! goes on with a new one, and carries over what the store lacks.
 //!
-//! Others may still write to the old file. Each looks, after its change, whether the file has a name yet; if not, it
-//! comes here too, and makes its change once more in the new one. What was changed before the file was deleted is found
-//! by the first who comes here. It clears the mark of what it has carried over, so that the next one does not
-//! bring a state that has changed since.
+//! Whoever makes the new file puts all of that into it before it gets its name, so nobody ever opens one that lacks
+//! something; who comes later finds it there and carries over nothing more, as what is in the new file may be newer by
+//! then. Others may still write to the old file meanwhile. Each looks, after its change, whether the file has a name yet;
+//! if not, it comes here too, and makes its change once more in the new one. What was changed before the file was
+//! deleted is found by who makes the new one, which is a process that had the old one open, as those with changes hold
+//! off all others (buffer::epoch).
+//!
+//! The old file stays as it is: if there is room for a new one nowhere, requests fail, and succeed when there is.
 
 use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
 use super::epoch::Epochs;
 use super::index::{self, Inserted, Key, Slot};
-use super::memory::Memory;
+use super::memory::{Memory, Shape};
+use super::place::{Live, New};
 use super::segment::Writer;
 use super::{Buffer, LONGEST_DRAIN, frame, is_sound};
 use crate::entry::HEADER;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::SessionId;
+use crate::shared::Counter;
 
 /// How long whoever deletes the files may take for it.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -48,49 +54,42 @@ impl Buffer {
             return Ok(());
         }
         let epochs = Epochs { owner: &self.owner, shared: &self.shared, mine: Some(live.epoch) };
-        // Room for all that it has, also if another process with another setting made it.
-        let new = self.place.at_least(live.memory.layout().size).open(false, epochs)?;
-        // What is carried over are changes of this process's from now on.
+        let (size, salt) = (live.memory.layout().size, live.memory.salt());
+        let open = |times| {
+            let shape = Shape::Like { size: size * times, salt };
+            self.place.open_or_make(false, epochs, &New { shape, fill: &|new| self.carry(&live.memory, new) })
+        };
+        // The large ones among the entries may have fitted in better there.
+        let new = match open(1) {
+            Err(error) if error.kind() == ErrorKind::Full => open(2)?,
+            opened => opened?,
+        };
+        // What was carried over are changes of this process's from now on.
         self.owner.note_changes(new.epoch, true)?;
-        // Whoever has changed something and still saw a name has done so before this look at the slots.
-        fence(Ordering::SeqCst);
-        {
-            let mut writer = new.writer(&self.shared);
-            writer.unflushed_percent = 100;
-            let carried = self.carry(&live.memory, &mut writer);
-            if carried.is_err() {
-                // The rest keeps its marks, and is carried over by the next who comes here.
-                writer.rest()?;
-                return carried;
-            }
-        }
-        live.writer(&self.shared).rest()?;
-        let old = std::mem::replace(&mut *live, new);
         self.noted.store(true, Ordering::Relaxed);
+        let old = std::mem::replace(&mut *live, new);
         self.owner.note_changes(old.epoch, false)
     }
 
-    /// Puts what the store lacks into the new buffer, unless that has something newer.
-    fn carry(&self, old: &Memory, new: &mut Writer<'_>) -> Result<()> {
+    /// Puts what the store lacks into a new buffer, which nobody else has yet.
+    fn carry(&self, old: &Memory, new: &Live) -> Result<()> {
+        let mut writer = new.writer(&self.shared);
+        writer.unflushed_percent = 100;
+        // Whoever has changed something and still saw a name has done so before this look at the slots.
+        fence(Ordering::SeqCst);
         let mut damaged = 0;
         for (bucket, cell) in old.unflushed_slots(Memory::ALL) {
-            loop {
-                let read = old.read_unflushed(bucket, cell, &mut damaged, |id, frame| (id, frame.bytes_from(0)));
-                let Some((slot, (id, entry))) = read else { break };
-                let id = SessionId::parse(&id)?;
-                if is_sound(id, &entry) {
-                    carry(new, id, &entry)?;
-                } else {
-                    damaged += 1;
-                }
-                // If somebody who has not noticed yet has changed it, there is more to carry over.
-                if cell.compare_exchange(slot.0, slot.flushed().0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                    break;
-                }
+            let read = old.read_unflushed(bucket, cell, &mut damaged, |id, frame| (id, frame.bytes_from(0)));
+            let Some((_, (id, entry))) = read else { continue };
+            let id = SessionId::parse(&id)?;
+            if is_sound(id, &entry) {
+                carry(&mut writer, id, &entry)?;
+            } else {
+                damaged += 1;
             }
         }
         if damaged > 0 {
-            self.shared.add(crate::shared::Counter::DamagedValues, damaged);
+            self.shared.add(Counter::DamagedValues, damaged);
         }
         Ok(())
     }
@@ -99,34 +98,27 @@ impl Buffer {
 fn carry(new: &mut Writer<'_>, id: SessionId<'_>, entry: &[u8]) -> Result<()> {
     let full = || {
         Error::new(
-            ErrorKind::Draining,
-            "the session buffer was deleted, and the new one has no room yet for what the store lacks",
+            ErrorKind::Full,
+            "the session buffer was deleted, and there is no room for a new one with what the store lacks; make room in \
+             /dev/shm, or in the session directory",
         )
     };
     let key = Key::of(new.memory, id);
     let (header, payload) = entry.split_first_chunk::<HEADER>().ok_or_else(full)?;
-    let mut written = None;
-    while index::find(new.memory, &key, |_| ()).is_none() {
-        let units = frame::units(id.as_bytes().len(), entry.len());
-        let spot = match written {
-            Some(spot) => spot,
-            None => new.take(units)?.ok_or_else(full)?,
-        };
-        if written.replace(spot).is_none() {
-            frame::write(new.memory, spot.unit, id.as_bytes(), header, payload);
-            new.memory.touch(key.bucket, spot.unit);
-        }
-        let inserted =
-            index::insert(new.memory, &key, Slot::new(&key, spot, true), &mut |slot, units| new.evicted(slot, units));
-        match inserted {
-            Inserted::Done => {
-                new.memory.count(spot.unit, units as i64, true);
-                new.memory.note_unflushed(key.bucket);
-                return Ok(());
-            }
-            Inserted::Raced => {}
-            Inserted::Full => return Err(full()),
-        }
+    // Moved from one slot to another while it was looked for, it may be met twice.
+    if index::find(new.memory, &key, |_| ()).is_some() {
+        return Ok(());
     }
-    Ok(())
+    let units = frame::units(id.as_bytes().len(), entry.len());
+    let spot = new.take(units)?.ok_or_else(full)?;
+    frame::write(new.memory, spot.unit, id.as_bytes(), header, payload);
+    new.memory.touch(key.bucket, spot.unit);
+    match index::insert(new.memory, &key, Slot::new(&key, spot, true), &mut |_, _| ()) {
+        Inserted::Done => {
+            new.memory.count(spot.unit, units as i64, true);
+            new.memory.note_unflushed(key.bucket);
+            Ok(())
+        }
+        Inserted::Raced | Inserted::Full => Err(full()),
+    }
 }

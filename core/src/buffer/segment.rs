@@ -154,6 +154,8 @@ impl Writer<'_> {
 
     /// Lets go of the segment.
     pub fn rest(&mut self) -> Result<()> {
+        // There may be room again when there is something to write again.
+        self.full_grown.store(false, Ordering::Relaxed);
         if let Some(segment) = self.pen.segment.take() {
             self.unlock(segment)?;
         }
@@ -220,7 +222,13 @@ impl Writer<'_> {
 
     /// Puts the pen at a segment that has room for `units`.
     fn turn(&mut self, units: u64) -> Result<Turned> {
-        if self.turn_to_others(units)? || self.turn_to_a_dead_one()? {
+        if self.turn_to_others(units)? {
+            return Ok(Turned::Yes);
+        }
+        if self.has_too_much_unflushed() {
+            return Ok(Turned::Full);
+        }
+        if self.turn_to_a_dead_one()? {
             return Ok(Turned::Yes);
         }
         let segments = self.memory.segments();
@@ -240,20 +248,20 @@ impl Writer<'_> {
                 None => busy = true,
             }
         }
-        let whole = self.memory.layout().units() * segments.len() as u64;
-        let unflushed = sum(segments, |segment| segment.unflushed.load(Ordering::Relaxed));
-        if unflushed > whole / 100 * self.unflushed_percent {
+        // Perhaps it is less than it was to become.
+        if self.has_too_much_unflushed() {
             return Ok(Turned::Full);
         }
         // From here on one free segment is the reserve into which others are cleared.
-        for _ in 0..2 * segments.len() {
+        for round in 0..2 * segments.len() {
             if self.has_room(units) || self.turn_to_a_free_one(1)? {
                 self.tell();
                 return Ok(Turned::Yes);
             }
             // First into what is left of the segment the pen is at, then into the reserve.
-            let cleared = self.clear_one(&mut busy)?
-                || self.turn_to_a_free_one(0)? && { self.clear_one(&mut busy)? || self.has_room(units) };
+            let evict = round >= segments.len();
+            let cleared = self.clear_one(evict, &mut busy)?
+                || self.turn_to_a_free_one(0)? && { self.clear_one(evict, &mut busy)? || self.has_room(units) };
             if !cleared {
                 break;
             }
@@ -263,6 +271,15 @@ impl Writer<'_> {
             false if busy => Turned::Busy,
             false => Turned::Full,
         })
+    }
+
+    /// Whether what the store lacks takes as much as it may.
+    fn has_too_much_unflushed(&self) -> bool {
+        let segments = self.memory.segments();
+        let layout = self.memory.layout();
+        let most = if self.full_grown.load(Ordering::Relaxed) { segments.len() as u64 } else { layout.segments };
+        let unflushed = sum(segments, |segment| segment.unflushed.load(Ordering::Relaxed));
+        unflushed > layout.units() * most / 100 * self.unflushed_percent
     }
 
     /// Whether the segment that the pen is at has room.
@@ -363,11 +380,8 @@ impl Writer<'_> {
         if !self.lock(growing, Hold::Alone)? {
             return Ok(None);
         }
-        let grown = if self.memory.reserved() > before { Ok(true) } else { self.memory.grow() };
+        let grown = self.memory.reserved() > before || self.memory.grow();
         self.unlock(growing)?;
-        match grown.map_err(|cause| Error::io("cannot enlarge the session buffer", &cause))? {
-            true => Ok(self.turn_to_a_free_one(1)?.then_some(true)),
-            false => Ok(Some(false)),
-        }
+        if grown { Ok(self.turn_to_a_free_one(1)?.then_some(true)) } else { Ok(Some(false)) }
     }
 }
