@@ -99,6 +99,19 @@ switch ($task) {
         phpinfo(INFO_MODULES);
         exit(0);
 
+    case 'interrupted':
+        // Counts, runs a shell script, and counts once more.
+        foreach ($job['ids'] as $id) {
+            count_up($id, $size);
+        }
+        exec($job['script'], $output, $status);
+        $answer = ['script' => $status, 'buffer' => null];
+        foreach ($job['ids'] as $id) {
+            $answer['numbers'][$id] = count_up($id, $size);
+        }
+        $answer['buffer'] = rustdb_status()['buffer'];
+        break;
+
     case 'stay':
         // Counts, says so, and goes on counting the first id until it is told to end.
         foreach ($job['ids'] as $id) {

@@ -77,7 +77,7 @@ pub struct Live {
     /// The segment that this process writes to.
     pen: Mutex<Pen>,
     /// Its file system had no room when it was to grow; it is not asked again.
-    full_grown: AtomicBool,
+    pub(super) full_grown: AtomicBool,
     /// Its directory.
     pub directory: PathBuf,
     /// Which one it is of those that were made for the store.

@@ -396,3 +396,113 @@ fn entries_of_every_size_are_carried_over_whole() {
         assert!(model.len() > 10, "{}", model.len());
     }
 }
+
+/// Deletes the files of a buffer.
+fn delete(buffer: &Buffer) {
+    let path = buffer.live.read().directory.clone();
+    std::fs::remove_dir_all(path).unwrap();
+}
+
+#[test]
+fn a_deleted_buffer_is_carried_over_however_full_it_was() {
+    // Large ones that fit badly, small ones that fill the buckets, and everything in between.
+    for largest in [34_500, 0, 5000, 60_000] {
+        let scene = Scene::new();
+        let (buffer, other) = (scene.open(SMALL), scene.open(64 << 20));
+        let mut random = StdRng::seed_from_u64(largest as u64);
+        let mut there: HashMap<String, Vec<u8>> = HashMap::new();
+        for number in 0..3000 {
+            let name = format!("c{number}");
+            let payload = vec![number as u8; random.random_range(largest / 2..=largest)];
+            if put(&buffer, &name, &payload) == Put::Done {
+                there.insert(name, payload);
+            }
+        }
+        delete(&buffer);
+        let newcomer = || scene.open(16 << 20);
+        for (name, expected) in &there {
+            assert_eq!(payload(&buffer, name).as_ref(), Some(expected), "largest {largest}");
+            assert!(buffer.is_unflushed(id(name)).unwrap());
+        }
+        let newcomer = newcomer();
+        for buffer in [&other, &newcomer] {
+            for (name, expected) in &there {
+                assert_eq!(payload(buffer, name).as_ref(), Some(expected));
+            }
+        }
+        assert_eq!(flush(&newcomer), there.len());
+        println!("largest {largest}: {} carried over", there.len());
+    }
+}
+
+#[test]
+fn a_process_that_slept_since_before_the_deletion_brings_no_former_state_back() {
+    let scene = Scene::new();
+    let (idle, maker, killed) = (scene.open(SMALL), scene.open(SMALL), scene.open(SMALL));
+    assert_eq!(put(&killed, "s", b"first"), Put::Done);
+    let second = write_only(&killed, "s", b"second");
+    delete(&maker);
+    assert_eq!(payload(&maker, "s").as_deref(), Some(b"first".as_slice()));
+    // It is killed before it looks whether the file has a name still: nobody was told of this change.
+    {
+        let live = killed.live.read();
+        let (found, ()) = index::find(&live.memory, &Key::of(&live.memory, id("s")), |_| ()).unwrap();
+        assert!(found.swing(second));
+    }
+    drop(killed);
+    assert_eq!(put(&maker, "s", b"third"), Put::Done);
+    flush(&maker);
+    maker.remove(id("s")).unwrap();
+    assert_eq!(payload(&idle, "s"), None);
+    assert_eq!(payload(&maker, "s"), None);
+}
+
+#[test]
+fn what_is_left_of_an_unfinished_buffer_is_nobody_s() {
+    let scene = Scene::new();
+    let buffer = scene.open(SMALL);
+    assert_eq!(put(&buffer, "a", b"kept"), Put::Done);
+    let directory = buffer.live.read().directory.clone();
+    // As whoever is killed while it carries over leaves it.
+    std::fs::rename(directory.join("buffer.mem"), directory.join("buffer.new")).unwrap();
+    std::fs::remove_file(directory.join("buffer.new")).unwrap();
+    std::fs::write(directory.join("buffer.new"), [1; 5000]).unwrap();
+    assert_eq!(payload(&buffer, "a").as_deref(), Some(b"kept".as_slice()));
+    assert!(!directory.join("buffer.new").exists());
+    assert_eq!(payload(&scene.open(SMALL), "a").as_deref(), Some(b"kept".as_slice()));
+}
+
+#[test]
+fn a_buffer_of_two_segments_evicts_like_a_large_one() {
+    let scene = Scene::new();
+    let buffer = scene.open(64 << 20);
+    {
+        let live = buffer.live.read();
+        live.memory.first_page().reserved.store(2, Ordering::Relaxed);
+        live.full_grown.store(true, Ordering::Relaxed);
+    }
+    for number in 0..6000 {
+        assert_eq!(put(&buffer, &format!("t{number}"), &[1; 1000]), Put::Done, "{number}");
+        if number % 100 == 0 {
+            flush(&buffer);
+        }
+    }
+    assert_eq!(buffer.live.read().memory.reserved(), 2);
+    assert!(buffer.shared.get(Counter::BufferEvictions) > 3000);
+    assert!(payload(&buffer, "t5999").is_some());
+}
+
+#[test]
+fn a_file_with_holes_is_opened_only_if_there_is_room_for_it() {
+    let scene = Scene::new();
+    let buffer = scene.open(SMALL);
+    let path = buffer.live.read().directory.join("buffer.mem");
+    let length = std::fs::metadata(&path).unwrap().len();
+    drop(buffer);
+    for content in [vec![], vec![0; 100], vec![0; 4096], vec![255; 4096]] {
+        std::fs::write(&path, &content).unwrap();
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
+        let buffer = scene.open(SMALL);
+        assert_eq!(put(&buffer, "a", b"b"), Put::Done);
+    }
+}

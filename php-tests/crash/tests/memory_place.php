@@ -54,6 +54,24 @@ test('a /dev/shm with 2 MiB holds a smaller buffer, and loses nothing', function
     $cli->check_sessions(array_fill_keys($ids, 2), 'on the disk');
 });
 
+foreach (['' => '/dev/shm/', ' and no room for a new one' => null] as $which => $place) {
+    test("a buffer deleted under a process that uses it$which loses nothing that the store lacks", function (Sandbox $sandbox) use ($place) {
+        $cli = new Cli($sandbox, ['rustdb.flush_interval' => 3600]);
+        $ids = Cli::ids('deleted', 300);
+        // The deleted file keeps its room as long as somebody has it open.
+        $script = 'rm -r /dev/shm/rustdb-*' . ($place === null ? '; cat /dev/zero > /dev/shm/filler; test -s /dev/shm/filler' : '');
+        $outcome = $cli->unshare(['--mount'], 'mount -t tmpfs -o size=9m,mode=1777 tmpfs /dev/shm; eval "$1"', [
+            $cli->command('interrupted', ['ids' => $ids, 'size' => 4000, 'script' => $script]),
+        ]);
+        check_same(0, $outcome->exit, 'exit status; it printed ' . substr($outcome->output, 0, 1500));
+        $answer = json_decode($outcome->output, true);
+        check_same(0, $answer['script'], 'status of the script');
+        check_same(array_fill_keys($ids, 2), $answer['numbers'], 'numbers');
+        check(str_starts_with($answer['buffer']['path'], $place ?? "{$cli->store->path}/buffer"), "the buffer is in {$answer['buffer']['path']}");
+        $cli->check_sessions(array_fill_keys($ids, 2), 'in the store');
+    });
+}
+
 foreach (['directory' => 'mkdir', 'file' => 'touch', 'symbolic link' => 'ln -s /var/tmp'] as $what => $command) {
     test("somebody else's $what under our name in /dev/shm is not used", function (Sandbox $sandbox) use ($what, $command) {
         need_root();
