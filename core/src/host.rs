@@ -41,6 +41,10 @@ const LARGE_SLICE: usize = 10_000;
 /// How often leases are renewed: several times in the shortest lifetime a store gives them.
 const MAINTENANCE: Duration = Duration::from_secs(1);
 
+/// How often a process that has changes looks whether the buffer was deleted, however long its flush interval is: others
+/// wait for it then, [`buffer::LONGEST_DRAIN`] at most.
+const WATCH: Duration = Duration::from_secs(3);
+
 /// An open store.
 pub struct Host {
     /// As `rustdb.store` names it, without a password.
@@ -54,6 +58,10 @@ pub struct Host {
     limit: Duration,
     alarm: Alarm,
     gc_wanted: AtomicBool,
+    /// Whether the background thread is to flush whatever the interval.
+    hurried: AtomicBool,
+    /// When it did so last.
+    flushed: Mutex<Instant>,
     /// Lets others see that this process uses the directory.
     _owner: Arc<Owner>,
 }
@@ -128,11 +136,15 @@ impl Host {
             };
             match opened {
                 Err(error) if error.kind() == ErrorKind::Draining && begun.elapsed() < buffer::LONGEST_DRAIN => {
-                    std::thread::sleep(Duration::from_millis(1));
+                    std::thread::sleep(Duration::from_millis(5));
                 }
                 opened => break Arc::new(opened?),
             }
         };
+        if let Kind::Buffered(store) = &host.kind {
+            let host = Arc::downgrade(&host);
+            store.buffer().wake_by(move || host.upgrade().iter().for_each(|host| host.wake(false)));
+        }
         hosts.insert(key, Arc::clone(&host));
         // A process that was killed may have left something to flush.
         host.wake(false);
@@ -211,6 +223,8 @@ impl Host {
             limit: settings.lock_wait,
             alarm: Alarm::default(),
             gc_wanted: AtomicBool::new(false),
+            hurried: AtomicBool::new(false),
+            flushed: Mutex::new(Instant::now()),
             _owner: owner,
         })
     }
@@ -231,6 +245,8 @@ impl Host {
             limit: settings.lock_wait,
             alarm: Alarm::default(),
             gc_wanted: AtomicBool::new(false),
+            hurried: AtomicBool::new(false),
+            flushed: Mutex::new(Instant::now()),
             _owner: Arc::new(owner),
         })
     }
@@ -308,6 +324,9 @@ impl Host {
 
     /// Tells the background thread that there is something to flush, within the flush interval or at once.
     pub fn wake(self: &Arc<Self>, at_once: bool) {
+        if at_once {
+            self.hurried.store(true, Ordering::Release);
+        }
         if at_once || !self.alarm.is_set() {
             let chore: Arc<dyn Chore> = Arc::<Host>::clone(self);
             background::wake(&chore, at_once);
@@ -324,14 +343,6 @@ impl Host {
     /// Whether several machines share the store, so that `begin` takes a lease of it.
     pub fn has_leases(&self) -> bool {
         self.backend().has_leases()
-    }
-
-    /// Makes sure that the background thread comes by if there is a lease to renew, or if this process has changes that
-    /// the store may lack: its own, or those it has carried over from a deleted buffer.
-    pub fn wake_for_changes(self: &Arc<Self>, has_lease: bool) {
-        if has_lease || matches!(&self.kind, Kind::Buffered(store) if store.buffer().has_noted_changes()) {
-            self.wake(false);
-        }
     }
 
     /// Has the background thread collect garbage.
@@ -407,6 +418,12 @@ fn open_server(server: &Server, settings: &Settings, shared: &Shared) -> Result<
     })
 }
 
+impl Host {
+    fn flush_interval(&self) -> Duration {
+        Duration::from_nanos(self.flush_interval.load(Ordering::Relaxed))
+    }
+}
+
 impl Chore for Host {
     fn run(&self, last: bool) -> bool {
         let mut left = false;
@@ -416,10 +433,18 @@ impl Chore for Host {
                     self.notices.note(error);
                 }
                 left |= store.behind().maintain();
-                // Left: what somebody else is flushing just now, what was written since, and the tombstones of
-                // sessions in use.
-                let flushed = store.flush(Duration::ZERO);
-                match flushed.and_then(|_| store.buffer().has_unflushed()) {
+                let hurried = self.hurried.swap(false, Ordering::AcqRel);
+                let due = last || hurried || self.flushed.lock().elapsed() >= self.flush_interval();
+                let waiting = if due {
+                    *self.flushed.lock() = Instant::now();
+                    // Left: what somebody else is flushing just now, what was written since, and the tombstones of
+                    // sessions in use.
+                    store.flush(Duration::ZERO).and_then(|_| store.buffer().has_unflushed())
+                } else {
+                    // Others may be waiting for what this process has in a deleted buffer.
+                    store.buffer().follow().map(|()| true)
+                };
+                match waiting {
                     Ok(waiting) => left |= waiting,
                     Err(error) => {
                         left = true;
@@ -444,7 +469,7 @@ impl Chore for Host {
     }
 
     fn interval(&self) -> Duration {
-        Duration::from_nanos(self.flush_interval.load(Ordering::Relaxed))
+        self.flush_interval().min(WATCH)
     }
 
     fn alarm(&self) -> &Alarm {

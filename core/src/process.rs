@@ -82,6 +82,11 @@ impl LockFile {
         self.fd
     }
 
+    /// Whether this process has it of its parent, and may not use it.
+    pub fn is_inherited(&self) -> bool {
+        self.generation != generation()
+    }
+
     /// The file, to be looked at and made larger.
     pub fn file(&self) -> impl Deref<Target = File> {
         // SAFETY: the descriptor is open as long as this object is there, which what is returned borrows; and the file is
@@ -92,7 +97,7 @@ impl LockFile {
 
 impl Drop for LockFile {
     fn drop(&mut self) {
-        if self.generation != generation() {
+        if self.is_inherited() {
             return;
         }
         for slot in &LOCK_FILES {

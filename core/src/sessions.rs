@@ -146,7 +146,10 @@ impl Sessions {
         let begun = Instant::now();
         let found = self.host.store().begin(id, access, None)?;
         let read = begun.elapsed();
-        self.host.wake_for_changes(found.lease.token != 0);
+        if found.lease.token != 0 {
+            // It has to be renewed.
+            self.host.wake(false);
+        }
         if found.found == Found::Missing && access == Access::ExclusiveIfExists {
             return Ok(None);
         }

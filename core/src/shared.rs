@@ -5,6 +5,7 @@
 //!      0     8   magic and format version, "rustdbS1"
 //!      8     8   the epoch of the newest session buffer (`buffer::epoch`)
 //!     24     8   the number of this machine's share of a store on a server: random, not zero
+//!     32     8   the epoch of the newest session buffer of which anything was brought to the store
 //!     64  8 each the counters, in the order of `Counter`; they only grow, and restart with the file
 //!   4096  4 each 1024 words, the wait queues of `lock::queue`
 //! ```
@@ -26,6 +27,7 @@ use crate::error::{Error, ErrorKind, Result};
 const MAGIC: &[u8; 8] = b"rustdbS1";
 const EPOCH_AT: usize = 8;
 const MACHINE_AT: usize = 24;
+const FLUSHED_EPOCH_AT: usize = 32;
 const COUNTERS_AT: usize = 64;
 const QUEUE_AT: usize = 4096;
 const QUEUE_WORDS: usize = 1024;
@@ -133,6 +135,12 @@ impl Shared {
     /// The epoch of the newest session buffer. It only grows, and only under the open-lock.
     pub fn epoch(&self) -> &AtomicU64 {
         self.word(EPOCH_AT)
+    }
+
+    /// The epoch of the newest session buffer of which anything was brought to the store. It only grows, under the
+    /// flusher lock.
+    pub fn flushed_epoch(&self) -> &AtomicU64 {
+        self.word(FLUSHED_EPOCH_AT)
     }
 
     /// The number of this machine's share of a store on a server: who has it locks sessions by the same file.

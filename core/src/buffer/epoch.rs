@@ -4,8 +4,12 @@
 //! lacks; whoever has not must not make a new one before that, or it would show sessions as they were at the last
 //! flush. So every buffer has an epoch, a number that grows with each one made, and a process that has put something
 //! unflushed into the buffer of an epoch holds a shared lock on that epoch's byte of the file `owner` until its
-//! background thread has seen everything flushed. That thread comes by within the flush interval, notices a deleted
+//! background thread has seen everything flushed. That thread comes by every few seconds at least, notices a deleted
 //! buffer, and carries over, so nobody waits for long.
+//!
+//! A process may also have slept while a second buffer was made, used, and deleted in turn. What it would carry over is
+//! outdated if anything of that second one was brought to the store; so the newest buffer of which anything was is noted
+//! too, and nothing is carried over from older ones.
 
 use std::sync::atomic::Ordering;
 
@@ -29,6 +33,11 @@ impl Epochs<'_> {
         let newest = self.shared.epoch().load(Ordering::Relaxed);
         let newer = self.mine.map_or(0, |mine| mine + 1);
         newer > newest || !self.owner.has_changes(newer, newest)
+    }
+
+    /// Whether what this process's own buffer has may be newer than what the store has. Runs under the open-lock.
+    pub fn may_carry_over(&self) -> bool {
+        self.mine.is_some_and(|mine| mine >= self.shared.flushed_epoch().load(Ordering::SeqCst))
     }
 
     /// Counts one more buffer; returns its epoch. Runs under the open-lock.

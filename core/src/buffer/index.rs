@@ -226,6 +226,14 @@ fn is_of(memory: &Memory, key: &Key<'_>, slot: Slot) -> bool {
     slot.has_tag_of(key) && Frame::at(memory, slot.unit()).is_some_and(|frame| frame.is_of(key.id.as_bytes()))
 }
 
+/// Whether the bucket has a slot for one more entry, or one that may be evicted.
+pub fn has_room(memory: &Memory, key: &Key<'_>) -> bool {
+    bucket(memory, key)
+        .iter()
+        .map(|cell| load(cell, Ordering::Relaxed))
+        .any(|slot| slot.is_announced() || !slot.is_unflushed())
+}
+
 /// Inserts a slot where [`find`] found none. `evicted` is told of a clean entry that had to make room for it.
 pub fn insert(memory: &Memory, key: &Key<'_>, slot: Slot, evicted: &mut dyn FnMut(Slot, u64)) -> Inserted {
     let cells = bucket(memory, key);

@@ -238,6 +238,10 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
+        if self.file.is_inherited() {
+            // This process never had the mapping (`map`), and may have something else there.
+            return;
+        }
         // SAFETY: the mapping was made in `map` and nothing borrows from it any more.
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.layout.size as usize) };
     }
@@ -267,6 +271,14 @@ fn map(file: &File, layout: &Layout) -> io::Result<NonNull<u8>> {
     };
     if base == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
+    }
+    // A child would keep the open file alive by the mapping, and with it the locks of a parent that is killed.
+    // SAFETY: it is the mapping that was just made.
+    if unsafe { libc::madvise(base, layout.size as usize, libc::MADV_DONTFORK) } != 0 {
+        let cause = io::Error::last_os_error();
+        // SAFETY: as above, and nothing refers to it yet.
+        unsafe { libc::munmap(base, layout.size as usize) };
+        return Err(cause);
     }
     Ok(NonNull::new(base.cast()).expect("mmap returns MAP_FAILED, not null"))
 }

@@ -5,7 +5,7 @@
 //! index of words that change by compare-and-swap (`index`) says where the entry of an id is. A new state of a session
 //! is a new entry and a word swung to it: who is killed before that has done nothing, who is killed afterwards is done.
 //! Segments that were filled are cleared and used anew (`reclaim`); what the store lacks moves on and is never evicted.
-//! No request waits here for another one that has stopped or died.
+//! As long as the file is there no request waits here for another one that has stopped or died.
 //!
 //! Only who holds the host lock of an id changes its entry; the flusher and the collector go by [`Stamp`]s and
 //! expiries instead. Without locking several change it, and each is asked anew about what it finds.
@@ -26,8 +26,8 @@ mod segment;
 mod tests;
 mod unflushed;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::RwLock;
@@ -47,7 +47,6 @@ pub use unflushed::{Search, Unflushed};
 pub const LONGEST_DRAIN: Duration = Duration::from_secs(10);
 
 /// The buffer of one store, as this process sees it.
-#[derive(Debug)]
 pub struct Buffer {
     live: RwLock<Live>,
     place: Place,
@@ -58,6 +57,8 @@ pub struct Buffer {
     noted: AtomicBool,
     /// Bytes that have become unflushed by this process since a flush was last asked for early.
     pending: AtomicU64,
+    /// Has the background thread come by.
+    waker: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// What the buffer knows about a session.
@@ -118,7 +119,13 @@ impl Buffer {
             shared,
             noted: AtomicBool::new(false),
             pending: AtomicU64::new(0),
+            waker: OnceLock::new(),
         }
+    }
+
+    /// Says what to do when this process has carried something over, which is to be flushed.
+    pub fn wake_by(&self, wake: impl Fn() + Send + Sync + 'static) {
+        let _ = self.waker.set(Box::new(wake));
     }
 
     /// Looks a session up.
@@ -186,6 +193,7 @@ impl Buffer {
                 }
                 let spot = match written {
                     Some(spot) => spot,
+                    None if found.is_none() && !index::has_room(memory, &key) => return Ok(Put::Full),
                     None => match writer.take(units)? {
                         Some(spot) => {
                             frame::write(memory, spot.unit, id.as_bytes(), &header, payload);
@@ -230,9 +238,10 @@ impl Buffer {
         })
     }
 
-    /// Forgets what it has about `id`, flushed or not.
+    /// Forgets what it has about `id`, flushed or not, as the store is to have something newer.
     pub fn remove(&self, id: SessionId<'_>) -> Result<()> {
         self.changing(false, |live| {
+            self.note_flushing(live);
             take_out(live, id, &|_| true);
             Ok(())
         })

@@ -76,7 +76,7 @@ pub struct Live {
     pub memory: Memory,
     /// The segment that this process writes to.
     pen: Mutex<Pen>,
-    /// Its file system had no room when it was to grow; it is not asked again.
+    /// Its file system had no room when it was to grow; it is not asked again before the next time of rest.
     pub(super) full_grown: AtomicBool,
     /// Its directory.
     pub directory: PathBuf,
@@ -129,6 +129,9 @@ impl Place {
         if self.has_buffer(&self.beside_store)? {
             return self.open_in(&self.beside_store, alone, epochs, new, None);
         }
+        self.refuse_successors(&self.beside_store, alone)?;
+        // Half of one, under those who use it: the rest goes too, which they notice, as all have to choose the same place.
+        delete_files(&self.beside_store).map_err(|cause| failed_to("make", &self.beside_store, &cause))?;
         // A passing trouble (no file descriptors left) must not lead away from a buffer that is there.
         let there = self.has_buffer(&self.in_memory)?;
         match self.open_in(&self.in_memory, alone, epochs, new, None) {
@@ -155,11 +158,19 @@ impl Place {
         Ok(is_whole(path) && self.usable_header(path)?.is_some())
     }
 
-    /// Whether the buffer there is of the store that took the place of this one.
-    fn is_of_successor(&self, path: &Path) -> bool {
+    /// Leaves a buffer alone that is of the store that took the place of this one.
+    fn refuse_successors(&self, path: &Path, alone: bool) -> Result<()> {
         let header =
             std::fs::read(path.join(HEADER)).ok().and_then(|text| serde_json::from_slice::<Header>(&text).ok());
-        header.is_some_and(|header| header.store == self.store && header.store_mark != self.store_mark)
+        match header {
+            Some(header) if !alone && header.store == self.store && header.store_mark != self.store_mark => {
+                Err(Error::new(
+                    ErrorKind::InUse,
+                    format!("the session store {} was deleted and made anew", self.store.display()),
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The header of a buffer that belongs to this store and this boot. Only what is certainly no such header is
@@ -211,13 +222,10 @@ impl Place {
                     format!("the session buffer {} belongs to another container", path.display()),
                 ));
             }
-            None if !alone && self.is_of_successor(path) => {
-                return Err(Error::new(
-                    ErrorKind::InUse,
-                    format!("the session store {} was deleted and made anew", self.store.display()),
-                ));
+            None => {
+                self.refuse_successors(path, alone)?;
+                return make(origin);
             }
-            None => return make(origin),
         };
         epochs.note(header.epoch);
         match open_file(path, &header)? {
@@ -281,7 +289,9 @@ impl Place {
 fn delete_files(path: &Path) -> io::Result<()> {
     for name in [HEADER, MEMORY, UNFINISHED].iter().chain(&OUTDATED) {
         match std::fs::remove_file(path.join(name)) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+            Err(cause) if !matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Err(cause);
+            }
             _ => {}
         }
     }

@@ -35,6 +35,17 @@ enum Keep {
     Used(u64),
 }
 
+impl Keep {
+    /// Whether an entry stays; `together`: the units of those that do, with its own.
+    fn keeps(self, slot: Slot, together: u64) -> bool {
+        slot.is_unflushed()
+            || match self {
+                Keep::All => true,
+                Keep::Used(most) => slot.is_used() && together <= most,
+            }
+    }
+}
+
 impl Writer<'_> {
     /// Clears a segment that this process holds alone, if nothing is left in it.
     pub(super) fn clear_if_dead(&self, segment: usize) -> bool {
@@ -86,8 +97,9 @@ impl Writer<'_> {
         let segments = self.memory.segments();
         let units = self.memory.layout().units();
         let live = sum(segments, |place| place.live.load(Ordering::Relaxed));
-        // Of what may be filled: a segment is the reserve.
-        let keep = match evict || live > units * (segments.len() as u64 - 1) / 100 * LIVE_PERCENT {
+        // Of what may be filled.
+        let most = units * (segments.len() - self.reserve()) as u64;
+        let keep = match evict || live > most / 100 * LIVE_PERCENT {
             true => Keep::Used(units / SECOND_CHANCES),
             false => Keep::All,
         };
@@ -107,7 +119,17 @@ impl Writer<'_> {
                 Keep::Used(_) => (if unflushed > half { unflushed } else { 0 }, place.number()),
             }
         };
-        let segments = self.memory.segments().iter().enumerate().filter(|(_, place)| place.number() != 0);
+        let (units, room) = (self.memory.layout().units(), self.room());
+        // Where more than there is room for has to move, nothing is gained but what was evicted for it.
+        let may_fit = |place: &Segment| {
+            let stays = match keep {
+                Keep::All => &place.live,
+                Keep::Used(_) => &place.unflushed,
+            };
+            (stays.load(Ordering::Relaxed).max(0) as u64).min(units) <= room
+        };
+        let segments = self.memory.segments().iter().enumerate();
+        let segments = segments.filter(|(_, place)| place.number() != 0 && may_fit(place));
         let mut found: Vec<_> = segments.map(|(segment, place)| (order(place), segment)).collect();
         found.sort_unstable();
         let mut tries = 0;
@@ -129,8 +151,25 @@ impl Writer<'_> {
         Ok(false)
     }
 
+    /// How much of a segment stays when it is cleared.
+    fn staying(&self, segment: usize, keep: Keep) -> u64 {
+        let mut staying = 0;
+        self.each_slot_in(segment, |_, _, slot| {
+            let units = Frame::at(self.memory, slot.unit()).map_or(0, |frame| frame.units());
+            if !slot.is_announced() && keep.keeps(slot, staying + units) {
+                staying += units;
+            }
+            true
+        });
+        staying
+    }
+
     /// Clears a segment that this process holds alone. `false`: there is no room for what has to stay.
     fn clear(&self, segment: usize, keep: Keep) -> bool {
+        let room = self.room();
+        if room < self.memory.layout().units() && self.staying(segment, keep) > room {
+            return false;
+        }
         let place = &self.memory.segments()[segment];
         let (mut left, mut used) = (false, 0);
         let (mut evicted, mut damaged) = (0, 0);
@@ -145,12 +184,7 @@ impl Writer<'_> {
                 return forgotten;
             };
             let units = frame.units();
-            let stays = slot.is_unflushed()
-                || match keep {
-                    Keep::All => true,
-                    Keep::Used(most) => slot.is_used() && used + units <= most,
-                };
-            if !stays {
+            if !keep.keeps(slot, used + units) {
                 let forgotten = forget();
                 if forgotten {
                     evicted += 1;

@@ -6,10 +6,12 @@
 //! then. Others may still write to the old file meanwhile. Each looks, after its change, whether the file has a name yet;
 //! if not, it comes here too, and makes its change once more in the new one. What was changed before the file was
 //! deleted is found by who makes the new one, which is a process that had the old one open, as those with changes hold
-//! off all others (buffer::epoch).
+//! off all others; and a process with an even older one carries over nothing of it that the store may have newer
+//! (buffer::epoch).
 //!
 //! The old file stays as it is: if there is room for a new one nowhere, requests fail, and succeed when there is.
 
+use std::cell::Cell;
 use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
@@ -33,57 +35,77 @@ impl Buffer {
         let begun = Instant::now();
         loop {
             match self.try_reopen() {
-                // Somebody has newer changes and carries them over first, or flushes what fills the new one; or whoever
-                // deletes the files is not done yet.
+                // Somebody has newer changes and carries them over first; or whoever deletes the files is not done yet.
                 Err(error)
                     if begun.elapsed() < LONGEST_DRAIN
                         && (error.kind() == ErrorKind::Draining || begun.elapsed() < PATIENCE) =>
                 {
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                reopened => return reopened,
+                Ok(true) => {
+                    // What it has carried over waits for the flusher, and others wait for its note to go.
+                    if let Some(wake) = self.waker.get() {
+                        wake();
+                    }
+                    return Ok(());
+                }
+                Ok(false) => return Ok(()),
+                Err(error) => return Err(error),
             }
         }
     }
 
-    fn try_reopen(&self) -> Result<()> {
+    /// Returns whether it is noted now that this process has changes.
+    fn try_reopen(&self) -> Result<bool> {
         let _opening = self.owner.open_lock()?;
         // No thread of this process writes or reads meanwhile.
         let mut live = self.live.write();
         if !live.is_unlinked() {
-            return Ok(());
+            return Ok(false);
         }
         let epochs = Epochs { owner: &self.owner, shared: &self.shared, mine: Some(live.epoch) };
         let (size, salt) = (live.memory.layout().size, live.memory.salt());
+        // Those that were its own, somebody else may have carried over.
+        let changes = Cell::new(self.noted.load(Ordering::Relaxed));
+        let fill = |new: &Live| {
+            if epochs.may_carry_over() && self.carry(&live.memory, new)? {
+                changes.set(true);
+            }
+            Ok(())
+        };
         let open = |times| {
             let shape = Shape::Like { size: size * times, salt };
-            self.place.open_or_make(false, epochs, &New { shape, fill: &|new| self.carry(&live.memory, new) })
+            self.place.open_or_make(false, epochs, &New { shape, fill: &fill })
         };
         // The large ones among the entries may have fitted in better there.
         let new = match open(1) {
             Err(error) if error.kind() == ErrorKind::Full => open(2)?,
             opened => opened?,
         };
-        // What was carried over are changes of this process's from now on.
-        self.owner.note_changes(new.epoch, true)?;
-        self.noted.store(true, Ordering::Relaxed);
+        let changes = changes.get();
+        if changes {
+            self.owner.note_changes(new.epoch, true)?;
+        }
+        self.noted.store(changes, Ordering::Relaxed);
         let old = std::mem::replace(&mut *live, new);
-        self.owner.note_changes(old.epoch, false)
+        self.owner.note_changes(old.epoch, false)?;
+        Ok(changes)
     }
 
-    /// Puts what the store lacks into a new buffer, which nobody else has yet.
-    fn carry(&self, old: &Memory, new: &Live) -> Result<()> {
+    /// Puts what the store lacks into a new buffer, which nobody else has yet. Returns whether that was anything.
+    fn carry(&self, old: &Memory, new: &Live) -> Result<bool> {
         let mut writer = new.writer(&self.shared);
         writer.unflushed_percent = 100;
         // Whoever has changed something and still saw a name has done so before this look at the slots.
         fence(Ordering::SeqCst);
-        let mut damaged = 0;
+        let (mut damaged, mut carried) = (0, false);
         for (bucket, cell) in old.unflushed_slots(Memory::ALL) {
             let read = old.read_unflushed(bucket, cell, &mut damaged, |id, frame| (id, frame.bytes_from(0)));
             let Some((_, (id, entry))) = read else { continue };
             let id = SessionId::parse(&id)?;
             if is_sound(id, &entry) {
                 carry(&mut writer, id, &entry)?;
+                carried = true;
             } else {
                 damaged += 1;
             }
@@ -91,7 +113,7 @@ impl Buffer {
         if damaged > 0 {
             self.shared.add(Counter::DamagedValues, damaged);
         }
-        Ok(())
+        Ok(carried)
     }
 }
 

@@ -7,13 +7,15 @@
 //! has the same memory has the same locks. They are taken when a process turns to another segment, not for each entry, and
 //! the background thread lets go of one that is idle.
 //!
-//! A free segment is found in this order: the one that others write to; one whose entries have all been replaced, the
+//! A segment is found in this order: the one that others write to; one whose entries have all been replaced, the
 //! last one first, as it is still in the processor's cache; a free one, but for a reserve; one that the file grows by;
-//! and one that is cleared (buffer::reclaim), for which the reserve is.
+//! and one that is cleared (buffer::reclaim), for which the reserve is. Whoever is killed while he clears takes a part of
+//! the reserve along; so before anything else it is made whole again, of segments that need no room to be cleared, or
+//! whose rest fits into what room there is.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::time::Duration;
 
 use parking_lot::MutexGuard;
@@ -45,7 +47,7 @@ pub struct Writer<'a> {
     /// Counters.
     pub shared: &'a Arc<Shared>,
     pub(super) pen: MutexGuard<'a, Pen>,
-    /// The file system had no room when the file was to grow; it is not asked again.
+    /// The file system had no room when the file was to grow; it is not asked again before the next time of rest.
     pub(super) full_grown: &'a AtomicBool,
     /// The part of the buffer that what the store lacks may take.
     pub(super) unflushed_percent: u64,
@@ -128,6 +130,10 @@ impl Memory {
 impl Writer<'_> {
     /// Takes room for `units`; `None`: there is none, and nothing that could be evicted.
     pub fn take(&mut self, units: u64) -> Result<Option<Spot>> {
+        // A change that is made once more may have come to a buffer with smaller segments.
+        if units > self.memory.layout().units() {
+            return Ok(None);
+        }
         let mut waits = 0;
         loop {
             if let Some(spot) = self.take_here(units) {
@@ -156,6 +162,10 @@ impl Writer<'_> {
     pub fn rest(&mut self) -> Result<()> {
         // There may be room again when there is something to write again.
         self.full_grown.store(false, Ordering::Relaxed);
+        self.put_down()
+    }
+
+    fn put_down(&mut self) -> Result<()> {
         if let Some(segment) = self.pen.segment.take() {
             self.unlock(segment)?;
         }
@@ -192,7 +202,7 @@ impl Writer<'_> {
     }
 
     /// Begins the next use of a free segment that this process holds alone.
-    fn open(&mut self, segment: usize) -> Result<()> {
+    fn begin_use(&self, segment: usize) {
         let page = self.memory.first_page();
         let place = &self.memory.segments()[segment];
         let mut number = 0;
@@ -202,22 +212,35 @@ impl Writer<'_> {
         place.live.store(0, Ordering::Relaxed);
         place.unflushed.store(0, Ordering::Relaxed);
         place.touched.iter().for_each(|word| word.store(0, Ordering::Relaxed));
-        // Release: whoever takes units of it comes after whoever had them before.
-        place.head.store(number << 32, Ordering::Release);
-        self.lock(segment, Hold::Shared)?;
+        // Release: whoever takes units of it comes after whoever had them before. And in one order with all of its kind,
+        // so that of two who take the last two free ones at once at least one sees that there are too few.
+        place.head.store(number << 32, Ordering::SeqCst);
+    }
+
+    /// Puts the pen at a segment that this process holds alone, and holds it so from now on.
+    fn put_pen_as(&mut self, segment: usize, hold: Hold) -> Result<()> {
+        if hold != Hold::Alone {
+            self.lock(segment, hold)?;
+        }
         self.put_pen(segment)
     }
 
-    /// Opens a free segment, if this one is.
-    fn try_open(&mut self, segment: usize) -> Result<bool> {
+    /// Opens a free segment, if this one is, and if at least `reserve` others stay free.
+    fn try_open(&mut self, segment: usize, reserve: usize, hold: Hold) -> Result<bool> {
         if !self.lock_alone(segment)? {
             return Ok(false);
         }
-        if self.memory.segments()[segment].number() != 0 {
-            self.unlock(segment)?;
-            return Ok(false);
+        let place = &self.memory.segments()[segment];
+        if place.number() == 0 {
+            self.begin_use(segment);
+            fence(Ordering::SeqCst);
+            if self.free() >= reserve {
+                return self.put_pen_as(segment, hold).map(|()| true);
+            }
+            place.head.store(0, Ordering::Release);
         }
-        self.open(segment).map(|()| true)
+        self.unlock(segment)?;
+        Ok(false)
     }
 
     /// Puts the pen at a segment that has room for `units`.
@@ -232,8 +255,8 @@ impl Writer<'_> {
             return Ok(Turned::Yes);
         }
         let segments = self.memory.segments();
-        // More than one: several may clear a segment at the same time.
-        if self.turn_to_a_free_one(if segments.len() < 8 { 1 } else { 2 })? {
+        let reserve = self.reserve();
+        if self.turn_to_a_free_one(reserve)? {
             self.tell();
             return Ok(Turned::Yes);
         }
@@ -252,25 +275,37 @@ impl Writer<'_> {
         if self.has_too_much_unflushed() {
             return Ok(Turned::Full);
         }
-        // From here on one free segment is the reserve into which others are cleared.
         for round in 0..2 * segments.len() {
-            if self.has_room(units) || self.turn_to_a_free_one(1)? {
+            if self.free() >= reserve && (self.has_room(units) || self.turn_to_a_free_one(reserve)?) {
                 self.tell();
                 return Ok(Turned::Yes);
             }
-            // First into what is left of the segment the pen is at, then into the reserve.
+            // First into what is left of the segment the pen is at, then into the reserve; and where somebody was killed who
+            // had that, into what is left of any.
             let evict = round >= segments.len();
             let cleared = self.clear_one(evict, &mut busy)?
-                || self.turn_to_a_free_one(0)? && { self.clear_one(evict, &mut busy)? || self.has_room(units) };
+                || self.clear_into_reserve(evict, &mut busy)?
+                || self.turn_to_the_emptiest(&mut busy)? && self.clear_one(evict, &mut busy)?;
             if !cleared {
                 break;
             }
         }
-        Ok(match self.turn_to_any(units)? {
+        Ok(match self.has_room(units) || self.turn_to_any(units)? {
             true => Turned::Yes,
             false if busy => Turned::Busy,
             false => Turned::Full,
         })
+    }
+
+    /// How many segments are to be free, so that others can be cleared into them. More than one: several may do so at the
+    /// same time, and be stopped while they do.
+    pub(super) fn reserve(&self) -> usize {
+        if self.memory.reserved() < 8 { 1 } else { 2 }
+    }
+
+    /// How many segments are free.
+    fn free(&self) -> usize {
+        self.memory.segments().iter().filter(|place| place.number() == 0).count()
     }
 
     /// Whether what the store lacks takes as much as it may.
@@ -282,12 +317,39 @@ impl Writer<'_> {
         unflushed > layout.units() * most / 100 * self.unflushed_percent
     }
 
+    /// Clears a segment into the reserve, to which nobody else writes meanwhile: what has to move fits in for certain.
+    fn clear_into_reserve(&mut self, evict: bool, busy: &mut bool) -> Result<bool> {
+        let Some(reserve) = self.open_a_free_one(0, Hold::Alone)? else { return Ok(false) };
+        let cleared = self.clear_one(evict, busy);
+        self.lock(reserve, Hold::Shared)?;
+        cleared
+    }
+
+    /// The units left in the segment that the pen is at.
+    pub(super) fn room(&self) -> u64 {
+        let units = self.memory.layout().units();
+        self.pen.segment.map(|segment| &self.memory.segments()[segment]).map_or(0, |place| match place.number() {
+            0 => 0,
+            _ => units - place.taken(units),
+        })
+    }
+
     /// Whether the segment that the pen is at has room.
     fn has_room(&self, units: u64) -> bool {
-        self.pen.segment.is_some_and(|segment| {
-            let place = &self.memory.segments()[segment];
-            place.number() != 0 && place.taken(u64::MAX) + units <= self.memory.layout().units()
-        })
+        units <= self.room()
+    }
+
+    /// Puts the pen at the segment in use with the most room; at none, if none has any. `busy`: somebody holds it alone.
+    fn turn_to_the_emptiest(&mut self, busy: &mut bool) -> Result<bool> {
+        let segments = self.memory.segments().iter().enumerate().filter(|(_, place)| place.number() != 0);
+        let Some((segment, place)) = segments.min_by_key(|(_, place)| place.taken(u64::MAX)) else { return Ok(false) };
+        if place.taken(u64::MAX) >= self.memory.layout().units() {
+            // Then the one it was at may be cleared too.
+            return self.put_down().map(|()| true);
+        }
+        let joined = self.try_join(segment, 1)?;
+        *busy |= !joined && !self.is_at(segment);
+        Ok(joined)
     }
 
     /// The segment that others write to.
@@ -320,7 +382,7 @@ impl Writer<'_> {
         self.put_pen(segment).map(|()| true)
     }
 
-    /// A segment whose entries have all been replaced, as far as one can guess.
+    /// A segment whose entries have all been replaced, as far as one can guess; unless it is needed for the reserve.
     fn turn_to_a_dead_one(&mut self) -> Result<bool> {
         let dead = |place: &Segment| place.live.load(Ordering::Relaxed) <= 0;
         let mut found: Vec<(Reverse<u64>, usize)> = Vec::new();
@@ -337,9 +399,13 @@ impl Writer<'_> {
             }
             let place = &self.memory.segments()[segment];
             if place.number() != 0 && dead(place) && self.clear_if_dead(segment) {
-                self.open(segment)?;
-                self.tell();
-                return Ok(true);
+                // It is one of the free ones itself.
+                if self.free() > self.reserve() {
+                    self.begin_use(segment);
+                    self.put_pen_as(segment, Hold::Shared)?;
+                    self.tell();
+                    return Ok(true);
+                }
             }
             self.unlock(segment)?;
         }
@@ -355,19 +421,24 @@ impl Writer<'_> {
 
     /// A free segment, if there are more than `reserve`.
     fn turn_to_a_free_one(&mut self, reserve: usize) -> Result<bool> {
+        self.open_a_free_one(reserve, Hold::Shared).map(|opened| opened.is_some())
+    }
+
+    /// Opens a free segment, if there are more than `reserve`.
+    fn open_a_free_one(&mut self, reserve: usize, hold: Hold) -> Result<Option<usize>> {
         let free = |segments: &[Segment]| -> Vec<usize> {
             segments.iter().enumerate().filter(|(_, place)| place.number() == 0).map(|(segment, _)| segment).collect()
         };
         let found = free(self.memory.segments());
         if found.len() <= reserve {
-            return Ok(false);
+            return Ok(None);
         }
         for segment in found {
-            if self.try_open(segment)? {
-                return Ok(true);
+            if self.try_open(segment, reserve, hold)? {
+                return Ok(Some(segment));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Makes the file larger and opens one of the new segments. `None`: somebody else is at it.

@@ -137,6 +137,14 @@ impl Buffer {
         Ok(ids)
     }
 
+    /// Notes that from now on the store may have newer states than any buffer before this one (`buffer::epoch`).
+    pub(super) fn note_flushing(&self, live: &Live) {
+        // Mostly it is noted.
+        if self.shared.flushed_epoch().load(Ordering::Relaxed) < live.epoch {
+            self.shared.flushed_epoch().fetch_max(live.epoch, Ordering::SeqCst);
+        }
+    }
+
     /// The next entries of `ids` that the store still lacks: up to `most`, of little more than `most_bytes` together.
     pub fn fetch(
         &self,
@@ -145,6 +153,7 @@ impl Buffer {
         most_bytes: usize,
     ) -> Result<Vec<Unflushed>> {
         self.reading(|live| {
+            self.note_flushing(live);
             let (mut fetched, mut bytes) = (Vec::new(), 0);
             while fetched.len() < most && bytes < most_bytes {
                 let Some(id) = ids.next() else { break };
@@ -188,9 +197,9 @@ impl Buffer {
         }
     }
 
-    /// Whether this process has noted changes in the buffer, and its background thread has to come by.
-    pub fn has_noted_changes(&self) -> bool {
-        self.noted.load(Ordering::Relaxed)
+    /// Goes on with a new file if this one was deleted.
+    pub fn follow(&self) -> Result<()> {
+        self.reading(|_| ())
     }
 
     /// Whether anything is unflushed; if not, it is noted that this process has no changes in the buffer.
