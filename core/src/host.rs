@@ -402,7 +402,7 @@ impl Host {
 fn open_server(server: &Server, settings: &Settings, shared: &Shared) -> Result<Box<dyn Backend>> {
     let leases = settings.multi_host && settings.lock == LockMode::Exclusive;
     Ok(match server.product {
-        Product::Mysql => Box::new(Mysql::open(server, leases, settings.lock_wait)?),
+        Product::Mysql => Box::new(Mysql::open(server, leases, settings.lock_wait)?.on_machine(shared.machine())),
         Product::Redis => Box::new(Redis::open(server, leases, settings.lock_wait)?.on_machine(shared.machine())),
     })
 }

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 use rustdb_core::backend::mysql::Mysql;
+use rustdb_core::record::Record;
 use rustdb_core::server::Server;
 use rustdb_core::store::{Access, Begun, Change, Committed, Found, Lease, Store};
 use tempfile::TempDir;
 
-use crate::contract_support::id;
+use crate::contract_support::{id, in_an_hour, read};
 
 /// Ends a hang. It measures nothing.
 pub const HANG: Duration = Duration::from_secs(60);
@@ -244,6 +245,29 @@ pub fn payload(found: Found) -> Option<Vec<u8>> {
         Found::Missing => None,
         Found::Current(_) => panic!("nothing is known, so nothing can be current"),
     }
+}
+
+/// Counts a session up until it was acknowledged so many times. Returns how many more tries failed, of which it is not
+/// known whether they counted.
+pub fn count_up(store: &Mysql, name: &str, times: u64) -> u64 {
+    let (mut done, mut lost) = (0, 0);
+    while done < times {
+        // A new connection may be hit as well, and is not tried again.
+        let Ok(begun) = store.begin(id(name), Access::Exclusive, None) else { continue };
+        let count: u64 = String::from_utf8(payload(begun.found).unwrap()).unwrap().parse().unwrap();
+        let next = Record::new((count + 1).to_string().into_bytes(), in_an_hour());
+        match store.commit(id(name), Change::Write(&next), begun.lease) {
+            Ok(Committed::Done) => done += 1,
+            Ok(Committed::LeaseLost) | Err(_) => lost += 1,
+            Ok(other) => panic!("{other:?}"),
+        }
+    }
+    lost
+}
+
+/// What it has been counted up to.
+pub fn counted(store: &Mysql, name: &str) -> u64 {
+    String::from_utf8(read(store, name).unwrap()).unwrap().parse().unwrap()
 }
 
 /// Waits for a condition.

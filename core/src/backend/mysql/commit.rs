@@ -11,7 +11,7 @@ use crate::store::{Change, Committed, Lease};
 
 impl Mysql {
     /// Refuses a session that the server, or the table, would not take whole.
-    fn check_size(
+    pub(super) fn check_size(
         &self,
         (id, change): (SessionId<'_>, Change<'_>),
         sql: &str,
@@ -149,7 +149,7 @@ impl Mysql {
 }
 
 /// The statement for a change of a session that is there or not; `None` if there is nothing to do.
-fn statement(
+pub(super) fn statement(
     table: &Table,
     id: SessionId<'_>,
     change: Change<'_>,
@@ -166,7 +166,7 @@ fn statement(
 }
 
 /// What a statement that matched `affected` rows has done.
-fn outcome(change: Change<'_>, existed: bool, affected: u64) -> Committed {
+pub(super) fn outcome(change: Change<'_>, existed: bool, affected: u64) -> Committed {
     match change {
         Change::Touch(_) | Change::Write(_) if affected == 0 && existed => Committed::Ended,
         Change::Touch(_) if affected == 0 => Committed::Gone,
@@ -175,7 +175,7 @@ fn outcome(change: Change<'_>, existed: bool, affected: u64) -> Committed {
 }
 
 /// Whether a change was made, by what [`Table::whole`] answers later.
-fn is_done(table: &Table, answer: &Answer, change: Change<'_>, mark: u64) -> bool {
+pub(super) fn is_done(table: &Table, answer: &Answer, change: Change<'_>, mark: u64) -> bool {
     match change {
         Change::None => false,
         Change::Destroy => answer.rows.is_empty(),

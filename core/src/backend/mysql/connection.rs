@@ -20,6 +20,7 @@ use mysql::{Conn, DriverError, Opts, OptsBuilder, Value};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::failure::{Cause, Failure};
+use super::locks::{NO_SYNC, SYNC};
 use super::target::Target;
 use crate::server::Address;
 
@@ -60,6 +61,10 @@ pub(super) struct Connection {
     pub(super) room: usize,
     /// Whether a wait for a lock may take fractions of a second: MariaDB does, MySQL rounds them.
     fractions: bool,
+    /// Whether the server is one of several that take changes: a Galera node, or a member of a replication group.
+    pub(super) clustered: bool,
+    /// Whether it has to be told to read what its cluster has committed.
+    pub(super) galera: bool,
     /// When the server last heard of this connection.
     pub(super) used: Instant,
     /// Whether the server ends it after a short silence; see [`super::lease`].
@@ -79,6 +84,8 @@ impl Connection {
             target: Arc::clone(target),
             room: LARGEST_PACKET,
             fractions: false,
+            clustered: false,
+            galera: false,
             used: Instant::now(),
             strict: false,
         };
@@ -88,11 +95,20 @@ impl Connection {
             "SET NAMES binary;\
              SET SESSION autocommit=1,SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',\
              SESSION time_zone='+00:00',SESSION innodb_lock_wait_timeout={wait},SESSION lock_wait_timeout={wait};\
-             SELECT @@max_allowed_packet,VERSION()"
+             SELECT @@max_allowed_packet,VERSION();\
+             SHOW VARIABLES WHERE Variable_name IN ('wsrep_on','group_replication_group_name')"
         ))?;
         let text = |column| answers[2].first(column).map(String::from_utf8_lossy).unwrap_or_default();
         connection.room = text(0).parse::<usize>().unwrap_or(LARGEST_PACKET).saturating_sub(PACKET_SLACK);
         connection.fractions = text(1).contains("MariaDB");
+        // A server that knows nothing of clusters does not have the variables at all.
+        let says = |name: &[u8], unset: &[&[u8]]| {
+            let named = |row: &&Vec<Option<Vec<u8>>>| row[0].as_deref() == Some(name);
+            let value = answers[3].rows.iter().find(named).and_then(|row| row[1].as_deref());
+            value.is_some_and(|value| !value.is_empty() && !unset.contains(&value))
+        };
+        connection.galera = says(b"wsrep_on", &[b"OFF", b"0"]);
+        connection.clustered = connection.galera || says(b"group_replication_group_name", &[]);
         Ok(connection)
     }
 
@@ -106,6 +122,18 @@ impl Connection {
             }
             failure
         })
+    }
+
+    /// The same for a statement that reads what other machines may have committed a moment ago, on other servers of a
+    /// cluster.
+    pub(super) fn run_current(&mut self, sql: &str) -> Result<Vec<Answer>, Failure> {
+        if !self.galera {
+            return self.run(sql);
+        }
+        let mut answers = self.run(&format!("{SYNC};{sql};{NO_SYNC}"))?;
+        answers.remove(0);
+        answers.pop();
+        Ok(answers)
     }
 
     fn exchange(&mut self, sql: &str) -> mysql::Result<Vec<Answer>> {
@@ -123,10 +151,15 @@ impl Connection {
         Ok(answers)
     }
 
+    /// How long statements may take of their own accord, so that their answer comes in time.
+    pub(super) fn patience(&self) -> Duration {
+        self.target.server.timeout / 2
+    }
+
     /// How long the next statement may wait for a lock, in seconds as SQL takes them, when `left` is left in all.
     /// Shorter than the wait for an answer. Zero: it may only look.
     pub(super) fn slice(&self, left: Duration) -> Duration {
-        let slice = left.min(self.target.server.timeout / 2).min(LONGEST_SLICE);
+        let slice = left.min(self.patience()).min(LONGEST_SLICE);
         if self.fractions { slice } else { Duration::from_secs(slice.as_secs()) }
     }
 }

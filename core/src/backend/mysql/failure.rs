@@ -178,7 +178,8 @@ fn refused(server: &Server, code: u16, text: &str) -> Failure {
         1153 | 1406 => {
             (Cause::Other, Refused, format!("a session is too large for {server}: {text}; its last stored state stays"))
         }
-        1205 | 1213 => (
+        // 3101: a member of a replication group undid a transaction that another one had been faster than.
+        1205 | 1213 | 3101 => (
             Cause::Busy,
             Refused,
             format!("others kept {server} from changing the table of sessions: {text}; see what locks it for so long"),

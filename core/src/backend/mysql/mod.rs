@@ -6,17 +6,22 @@
 //! begin    SET @rustdb = GET_LOCK; SELECT the session
 //! commit   UPDATE, INSERT or DELETE, if @rustdb says that the lock is ours; SELECT RELEASE_LOCK
 //! ```
+//! or, with `?lock=lease`, the same with the lock as a row of a table of its own (`by_row`, `locks`).
+//!
 //! The lock and the session are read by statements of their own: a `SELECT` that waits for a lock itself may answer
 //! with the state from before its wait. `begin` and `commit` are that path; `lease` tells what a lock is worth,
 //! `statements` what they look like, `failure` what can go wrong.
 
 mod batch;
 mod begin;
+mod by_row;
 mod commit;
 mod connection;
 mod failure;
+mod held;
 mod layout;
 mod lease;
+mod locks;
 mod statements;
 mod sweep;
 mod table;
@@ -27,11 +32,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rand::RngExt;
 
+pub use locks::LOCKS_DDL;
 pub use table::DDL;
 
 use self::connection::Connection;
 use self::failure::{Cause, Failure};
+use self::held::Held;
 use self::lease::Leases;
 use self::table::Table;
 use self::target::Target;
@@ -53,7 +61,14 @@ pub struct Mysql {
     table: Mutex<Option<Arc<Table>>>,
     /// How far garbage collection has come in a table that it looks through by id.
     swept: Mutex<Option<Vec<u8>>>,
+    /// Locks that connections hold.
     leases: Leases,
+    /// Locks that are rows.
+    held: Held,
+    /// The first half of their tokens; see [`Mysql::on_machine`].
+    machine: u64,
+    /// Whether locks are rows, once it is known.
+    by_row: Mutex<Option<bool>>,
     /// Whether the server failed to answer when it was asked last.
     wary: AtomicBool,
     locking: bool,
@@ -68,17 +83,42 @@ impl Mysql {
     /// # Errors
     /// [`crate::error::ErrorKind::Config`], if its options say what cannot be.
     pub fn open(server: &Server, locking: bool, lock_wait: Duration) -> Result<Mysql> {
+        let target = Target::of(server)?;
         Ok(Mysql {
-            target: Arc::new(Target::of(server)?),
+            by_row: Mutex::new(target.by_row),
+            target: Arc::new(target),
             pool: Pool::default(),
             table: Mutex::new(None),
             swept: Mutex::new(None),
             leases: Leases::default(),
+            held: Held::default(),
+            machine: rand::rng().random(),
             wary: AtomicBool::new(false),
             locking,
             lock_wait,
             notices: Notices::default(),
         })
+    }
+
+    /// The same, as one of several that share host locks: a lock that is a row with the number of the machine in it is
+    /// known to be that of a process that died.
+    pub fn on_machine(self, machine: u64) -> Mysql {
+        Mysql { machine, ..self }
+    }
+
+    /// Whether locks are rows. If nobody has said so, the server tells whether it is one of several.
+    fn by_row(&self) -> Result<bool> {
+        if let Some(known) = *self.by_row.lock() {
+            return Ok(known);
+        }
+        let (connection, _) = self.any_connection().map_err(|failure| failure.error)?;
+        self.pool.put(connection);
+        Ok(self.is_by_row())
+    }
+
+    /// The same where a connection has been made.
+    fn is_by_row(&self) -> bool {
+        self.by_row.lock().unwrap_or(false)
     }
 
     /// A connection, and whether it has been idle, so that it may turn out to be closed.
@@ -90,6 +130,9 @@ impl Mysql {
             let wary = self.wary.load(Ordering::Relaxed);
             let opened = Connection::open(&self.target, wary).map_err(|failure| failure.error);
             self.wary.store(opened.is_err(), Ordering::Relaxed);
+            if let Ok(connection) = &opened {
+                self.by_row.lock().get_or_insert(connection.clustered);
+            }
             opened
         });
         connected.map(|connection| (connection, false)).map_err(|error| Failure { cause: Cause::Other, error })
@@ -101,6 +144,9 @@ impl Mysql {
             return Ok(Arc::clone(table));
         }
         let found = Arc::new(Table::find(connection, &self.target)?);
+        if self.locking && self.is_by_row() {
+            self.locks().make(connection, &self.target)?;
+        }
         *self.table.lock() = Some(Arc::clone(&found));
         Ok(found)
     }
@@ -165,7 +211,11 @@ impl Store for Mysql {
         match access {
             Access::Fresh => Ok(Begun::fresh()),
             Access::Exclusive | Access::ExclusiveIfExists if self.locking => {
-                self.begin_alone(id, known, access == Access::ExclusiveIfExists)
+                let if_exists = access == Access::ExclusiveIfExists;
+                match self.by_row()? {
+                    true => self.begin_by_row(id, known, if_exists),
+                    false => self.begin_alone(id, known, if_exists),
+                }
             }
             _ => self.begin_shared(id, known),
         }
@@ -174,6 +224,7 @@ impl Store for Mysql {
     fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
         match lease.token {
             0 => self.commit_shared(id, change, lease),
+            token if self.held.has(token) => self.commit_by_row(id, change, lease),
             _ => self.commit_alone(id, change, lease),
         }
     }
@@ -189,8 +240,8 @@ impl Backend for Mysql {
             self.learn(&Failure { cause, error: error.clone() });
             self.notices.note(error);
         });
-        let strict = self.relax();
-        held || strict
+        let (renewed, strict) = (self.renew(), self.relax());
+        held || renewed || strict
     }
 
     fn notices(&self) -> &Notices {

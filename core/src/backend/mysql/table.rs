@@ -79,7 +79,8 @@ impl Table {
     pub(super) fn find(connection: &mut Connection, target: &Target) -> Result<Table, Failure> {
         let mut columns = columns(connection, target)?;
         if columns.is_empty() && target.layout.is_none_or(|layout| layout.name == OWN.name) {
-            connection.run(&ddl(target)).map_err(|failure| not_made(target, failure))?;
+            let ddl = ddl(target);
+            connection.run(&ddl).map_err(|failure| not_made(target, &target.table, &ddl, failure))?;
             columns = self::columns(connection, target)?;
         }
         recognise(target, &columns)
@@ -207,15 +208,21 @@ fn unknown(target: &Target, columns: &[Column]) -> Failure {
     ))
 }
 
-fn not_made(target: &Target, failure: Failure) -> Failure {
+/// What to say when the table `table` could not be made by `ddl`.
+pub(super) fn not_made(target: &Target, table: &str, ddl: &str, failure: Failure) -> Failure {
     if failure.cause != Cause::Other || failure.error.kind() != ErrorKind::Refused {
         return failure;
     }
     refused(format!(
-        "the table {} is missing and cannot be made: {}; as a user who may, run in the database {}: {};",
-        target.table,
-        failure.error,
-        target.server.database,
-        ddl(target)
+        "the table {table} is missing and cannot be made: {}; as a user who may, run in the database {}: {ddl};",
+        failure.error, target.server.database
     ))
+}
+
+/// Whether there is such a table.
+pub(super) fn exists(connection: &mut Connection, table: &str) -> Result<bool, Failure> {
+    let answers = connection.run(&format!(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema=DATABASE() AND table_name='{table}'"
+    ))?;
+    Ok(answers[0].is_one())
 }

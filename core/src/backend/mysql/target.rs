@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! mysql://USER:PASSWORD@HOST/DATABASE?table=sessions&layout=laravel&lifetime=SECONDS
-//!     &tls=1&ca=FILE&cert=FILE&key=FILE&verify=0
+//!     &lock=lease&tls=1&ca=FILE&cert=FILE&key=FILE&verify=0
 //! ```
 
 use std::path::PathBuf;
@@ -24,11 +24,13 @@ pub(super) struct Target {
     pub(super) layout: Option<&'static Layout>,
     /// How long a session lives after its last use, for tables that say no more than when that was.
     pub(super) lifetime: Option<i64>,
+    /// Whether locks are rows; `None`: the server tells whether they have to be.
+    pub(super) by_row: Option<bool>,
     /// `None`: the connection is not encrypted.
     pub(super) tls: Option<SslOpts>,
 }
 
-const OPTIONS: [&str; 8] = ["table", "layout", "lifetime", "tls", "ca", "cert", "key", "verify"];
+const OPTIONS: [&str; 9] = ["table", "layout", "lifetime", "lock", "tls", "ca", "cert", "key", "verify"];
 
 fn wrong(what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Config, format!("rustdb.store {what}"))
@@ -54,6 +56,7 @@ impl Target {
             table: table.to_owned(),
             layout: layout(server)?,
             lifetime: lifetime(server)?,
+            by_row: by_row(server)?,
             tls: tls(server)?,
             server: server.clone(),
         })
@@ -75,6 +78,15 @@ fn lifetime(server: &Server) -> Result<Option<i64>> {
     match text.parse::<u64>() {
         Ok(seconds @ 1..=MAX_LIFETIME) => Ok(Some(seconds as i64)),
         _ => Err(wrong(format_args!("has lifetime={text}; it takes whole seconds from 1 to {MAX_LIFETIME}"))),
+    }
+}
+
+fn by_row(server: &Server) -> Result<Option<bool>> {
+    match server.option("lock") {
+        None => Ok(None),
+        Some("lease") => Ok(Some(true)),
+        Some("advisory") => Ok(Some(false)),
+        Some(other) => Err(wrong(format_args!("has lock={other}; it takes advisory or lease"))),
     }
 }
 
@@ -137,6 +149,7 @@ mod tests {
             "mysql://u:secret@h/db?tls=1&socket=/s",
             "mysql://u:secret@h/db?layout=wordpress",
             "mysql://u:secret@h/db?lifetime=0",
+            "mysql://u:secret@h/db?lock=maybe",
             "mysql://u:secret@h/db?colour=red",
         ] {
             let error = target(url).unwrap_err();
