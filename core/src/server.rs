@@ -1,7 +1,7 @@
 //! Where a store on a server is, and what is said of it in `rustdb.store`.
 //!
 //! ```text
-//! SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE][?OPTION=VALUE&…]
+//! SCHEME://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]…][/DATABASE][?OPTION=VALUE&…]
 //! ```
 //! with `mysql`, `redis` or `rediss` (TLS) for SCHEME, and `redis+unix:///SOCKET`. Reserved characters in any part are
 //! percent-encoded. Options that every server has are read here, the others by its backend.
@@ -26,7 +26,7 @@ pub enum Product {
 }
 
 /// How to get there.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Address {
     /// By TCP.
     Tcp {
@@ -46,8 +46,10 @@ pub struct Server {
     pub product: Product,
     /// Whether the connection is encrypted.
     pub tls: bool,
-    /// How to get there.
+    /// How to get there: the first host.
     pub address: Address,
+    /// Further hosts with the same sessions, in order.
+    pub others: Vec<Address>,
     /// The user; empty if none was given.
     pub user: String,
     /// The password; empty if none was given. From the URL, or by `password_file` or `password_env`.
@@ -62,6 +64,16 @@ pub struct Server {
     pub options: BTreeMap<String, String>,
 }
 
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Address::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Address::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
 /// Without the password: what stands in messages and phpinfo, and what names the server's place on this machine.
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,12 +82,8 @@ impl fmt::Display for Server {
             Product::Redis => "redis",
         };
         let user = if self.user.is_empty() { "" } else { "@" };
-        write!(f, "{product}://{}{user}", self.user)?;
-        match &self.address {
-            Address::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}")?,
-            Address::Tcp { host, port } => write!(f, "{host}:{port}")?,
-            Address::Unix(path) => write!(f, "{}", path.display())?,
-        }
+        write!(f, "{product}://{}{user}{}", self.user, self.address)?;
+        self.others.iter().try_for_each(|other| write!(f, ",{other}"))?;
         if self.database.is_empty() { Ok(()) } else { write!(f, "/{}", self.database) }
     }
 }
@@ -103,9 +111,14 @@ impl Server {
         Some(parse(text, product, tls, unix))
     }
 
-    /// What names the store on this machine: the same however a site gets in, another one for each table or prefix.
+    /// What names the store on this machine: the same however a site gets in and whichever host it prefers, another one
+    /// for each table or prefix.
     pub fn identity(&self) -> String {
-        let place = Server { user: String::new(), ..self.clone() };
+        let mut hosts = self.others.clone();
+        hosts.push(self.address.clone());
+        hosts.sort();
+        let first = hosts.remove(0);
+        let place = Server { user: String::new(), address: first, others: hosts, ..self.clone() };
         let option = |name| self.option(name).unwrap_or("");
         format!("{place} {} {}", option("table"), option("prefix"))
     }
@@ -132,8 +145,25 @@ fn wrong(what: impl fmt::Display) -> Error {
     Error::new(ErrorKind::Config, format!("rustdb.store {what}"))
 }
 
+/// The URL with the first of its hosts only, and the others.
+fn split_hosts(text: &str) -> (String, Vec<&str>) {
+    let start = text.find("://").map_or(0, |at| at + 3);
+    let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
+    let hosts = match (text[start..end].rfind('@'), text[end..].contains('@')) {
+        (Some(at), _) => start + at + 1,
+        (None, false) => start,
+        // A password may have been cut in two by a reserved character, and must not be taken for hosts.
+        (None, true) => return (text.to_owned(), Vec::new()),
+    };
+    let mut names = text[hosts..end].split(',');
+    let first = names.next().unwrap_or_default();
+    (format!("{}{first}{}", &text[..hosts], &text[end..]), names.collect())
+}
+
 fn parse(text: &str, product: Product, tls: bool, unix: bool) -> Result<Server> {
-    let url = Url::parse(text).map_err(|cause| wrong(format_args!("is not a URL: {cause}")))?;
+    let (text, others) = split_hosts(text);
+    let read = |text: &str| Url::parse(text).map_err(|cause| wrong(format_args!("is not a URL: {cause}")));
+    let url = read(&text)?;
     let decode = |text: &str, part: &str| {
         percent_decode_str(text)
             .decode_utf8()
@@ -151,26 +181,33 @@ fn parse(text: &str, product: Product, tls: bool, unix: bool) -> Result<Server> 
     }
     let path = decode(url.path(), "path")?;
     let socket = options.remove("socket");
+    let tcp = |url: &Url| {
+        let host = url.host_str().filter(|host| !host.is_empty());
+        let host = host.ok_or_else(|| wrong("names no host"))?;
+        let default = match product {
+            Product::Mysql => 3306,
+            Product::Redis => 6379,
+        };
+        let host = decode(host.trim_start_matches('[').trim_end_matches(']'), "host")?;
+        if host.contains(',') {
+            return Err(wrong("names several hosts and has an @ behind them; write %40 there"));
+        }
+        Ok(Address::Tcp { host, port: url.port().unwrap_or(default) })
+    };
     let (address, database) = match (unix, socket) {
         (true, _) => (Address::Unix(PathBuf::from(&path)), options.remove("db").unwrap_or_default()),
         (false, Some(socket)) => (Address::Unix(PathBuf::from(socket)), path.trim_start_matches('/').to_owned()),
-        (false, None) => {
-            let host = url.host_str().filter(|host| !host.is_empty());
-            let host = host.ok_or_else(|| wrong("names no host"))?;
-            let default = match product {
-                Product::Mysql => 3306,
-                Product::Redis => 6379,
-            };
-            let host = decode(host.trim_start_matches('[').trim_end_matches(']'), "host")?;
-            let port = url.port().unwrap_or(default);
-            (Address::Tcp { host, port }, path.trim_start_matches('/').to_owned())
-        }
+        (false, None) => (tcp(&url)?, path.trim_start_matches('/').to_owned()),
     };
     if let Address::Unix(path) = &address {
         if !path.is_absolute() {
             return Err(wrong("names a socket that is not an absolute path"));
         }
     }
+    if !others.is_empty() && (product == Product::Redis || matches!(address, Address::Unix(_))) {
+        return Err(wrong("names several hosts, which is for mysql:// without socket= only"));
+    }
+    let others = others.iter().map(|host| tcp(&read(&format!("mysql://{host}"))?)).collect::<Result<_>>()?;
     let mut password = decode(url.password().unwrap_or(""), "password")?;
     if let Some(file) = options.remove("password_file") {
         let read = std::fs::read_to_string(&file).map_err(|cause| {
@@ -194,6 +231,7 @@ fn parse(text: &str, product: Product, tls: bool, unix: bool) -> Result<Server> 
         product,
         tls,
         address,
+        others,
         user: decode(url.username(), "user")?,
         password,
         database,
@@ -201,4 +239,44 @@ fn parse(text: &str, product: Product, tls: bool, unix: bool) -> Result<Server> 
         timeout: seconds("timeout", 5.0)?,
         options,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(url: &str) -> Server {
+        Server::parse(url).unwrap().unwrap()
+    }
+
+    #[test]
+    fn several_hosts_are_read_in_order_and_told_without_the_password() {
+        let many = server("mysql://u:p,%40w@h1,h2:3307,[::1]:3308/db");
+        assert_eq!((many.password.as_str(), many.others.len()), ("p,@w", 2));
+        assert_eq!(many.to_string(), "mysql://u@h1:3306,h2:3307,[::1]:3308/db");
+        assert_eq!(server("mysql://h1,h2").to_string(), "mysql://h1:3306,h2:3306");
+    }
+
+    #[test]
+    fn the_order_of_hosts_makes_no_other_store() {
+        let identity = |url| server(url).identity();
+        assert_eq!(identity("mysql://h1,h2,h3/db"), identity("mysql://u:p@h3,h1,h2:3306/db"));
+        assert_ne!(identity("mysql://h1,h2/db"), identity("mysql://h1/db"));
+        assert_eq!(identity("mysql://u@h1/db"), "mysql://h1:3306/db  ");
+    }
+
+    #[test]
+    fn hosts_that_cannot_be_are_refused_and_a_password_is_never_taken_for_one() {
+        for url in [
+            "mysql://u:secret@h1,/db",
+            "mysql://u:secret@h1,h2:x/db",
+            "mysql://u:secret@h1,h2/db?socket=/s",
+            "redis://u:secret@h1,h2/0",
+            "mysql://u:1,secret/x@h/db",
+            "mysql://u,secret/x@h/db",
+        ] {
+            let error = Server::parse(url).unwrap().unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{url}: {error}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // Each test binary uses its own part of this module.
 
+pub mod galera;
 pub mod proxy;
 
 use std::process::{Child, Command, Output, Stdio};
@@ -41,6 +42,10 @@ fn program(names: &[&str]) -> String {
     found.unwrap_or_else(|| panic!("{} is missing; install the package mariadb-server", names[0]))
 }
 
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
@@ -53,6 +58,14 @@ fn is_root() -> bool {
 impl Mariadb {
     /// A server with these options besides the usual ones.
     pub fn start(options: &[&str]) -> Mariadb {
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let server = Self::start_at(Self::prepare(), options);
+        server.let_testers_in();
+        server
+    }
+
+    /// The files of a new server.
+    fn prepare() -> TempDir {
         let directory = tempfile::Builder::new().prefix("rustdb-mysql-").tempdir().unwrap();
         // A server that starts deletes what looks like temporary tables left behind, also those of another server.
         std::fs::create_dir(directory.path().join("tmp")).unwrap();
@@ -68,15 +81,21 @@ impl Mariadb {
         }
         let installed = install.output().unwrap();
         assert!(installed.status.success(), "{}", said(&installed));
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        directory
+    }
+
+    fn start_at(directory: TempDir, options: Vec<String>) -> Mariadb {
+        let port = free_port();
         let child = Self::spawn(&directory, port, &options);
         let mut server = Mariadb { child, directory, port, options };
         server.wait();
-        let mut root = server.root();
+        server
+    }
+
+    fn let_testers_in(&self) {
+        let mut root = self.root();
         root.query_drop(format!("CREATE USER tester@'%' IDENTIFIED BY '{PASSWORD}'")).unwrap();
         root.query_drop("GRANT ALL ON `t%`.* TO tester@'%'").unwrap();
-        server
     }
 
     /// The server that tests share which leave it as it was; it ends with the last of them.

@@ -1,9 +1,9 @@
 //! Many sessions in one transaction, in as few packets as they fit into.
 
+use super::Mysql;
 use super::failure::{Cause, Failure};
 use super::statements::Piece;
 use super::table::Table;
-use super::{Mysql, TRIES};
 use crate::entry::{self, Entry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Record, SessionId, now};
@@ -36,7 +36,12 @@ impl Batch for Mysql {
                 Err(failure) => failure,
             };
             // Also where only the answer was lost: everything written twice is the same as once.
-            if tries == TRIES || !matches!(failure.cause, Cause::Busy | Cause::Closed) {
+            let again = match failure.cause {
+                Cause::Busy | Cause::Closed => true,
+                Cause::Silent | Cause::Unfit => self.hosts.are_several(),
+                Cause::NoTable | Cause::Duplicate | Cause::Other => false,
+            };
+            if !again || tries == self.tries() {
                 return Err(failure.error);
             }
             tries += 1;
@@ -58,8 +63,8 @@ impl Mysql {
             }
             Ok(())
         };
-        run(&mut connection).inspect_err(|failure| self.learn(failure))?;
-        self.pool.put(connection);
+        run(&mut connection).inspect_err(|failure| self.learn(connection.host, failure))?;
+        self.hosts.put(connection);
         Ok(())
     }
 

@@ -20,7 +20,7 @@ impl Mysql {
             let mut answers = connection.run_current(&table.read(id, known, now()))?;
             Ok(found(table, &answers.swap_remove(0).rows.pop().unwrap_or_default(), known))
         })?;
-        self.pool.put(connection);
+        self.hosts.put(connection);
         let found = found?;
         let existed = found != Found::Missing;
         Ok(Begun { found, lease: Lease { existed, unbuffered: existed, ..Lease::default() } })
@@ -63,7 +63,7 @@ impl Mysql {
             }
         })?;
         let Some((found, released)) = taken else {
-            self.pool.put(connection);
+            self.hosts.put(connection);
             return Err(self.lock_timeout());
         };
         // An unreadable session is nobody's to hold: the connection goes, and the lock with it.
@@ -72,7 +72,7 @@ impl Mysql {
         let token = match (if_exists && !existed, released) {
             (false, _) => self.leases.keep(connection),
             (true, true) => {
-                self.pool.put(connection);
+                self.hosts.put(connection);
                 0
             }
             // The lock goes with the connection.

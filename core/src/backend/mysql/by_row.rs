@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt;
 
+use super::Mysql;
 use super::begin::found;
 use super::commit::{is_done, outcome, statement};
 use super::connection::Connection;
@@ -19,7 +20,6 @@ use super::failure::{Cause, Failure};
 use super::lease::Hold;
 use super::locks::{self, Locks, NAP};
 use super::table::Table;
-use super::{Mysql, TRIES};
 use crate::error::Result;
 use crate::record::{SessionId, Version, now};
 use crate::store::{Begun, Change, Committed, Found, Lease};
@@ -72,7 +72,7 @@ impl Mysql {
                 }
             }
         })?;
-        self.pool.put(connection);
+        self.hosts.put(connection);
         let found = match look {
             Look::Held => return Err(self.lock_timeout()),
             Look::Missing => return Ok(Begun { found: Found::Missing, lease: Lease::default() }),
@@ -123,7 +123,7 @@ impl Mysql {
     fn let_go(&self, id: SessionId<'_>, token: u128) {
         let free = self.locks().free(&locks::key(id), token);
         if let Ok((_, connection)) = self.with(&mut |connection, _| connection.run(&free)) {
-            self.pool.put(connection);
+            self.hosts.put(connection);
         }
     }
 
@@ -138,13 +138,14 @@ impl Mysql {
     }
 
     fn carry_out(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
-        let (begun, mut tries, mut again) = (Instant::now(), 1, false);
+        let (begun, another) = (Instant::now(), self.hosts.are_several());
+        let (mut tries, mut again) = (1, false);
         loop {
             let (mut connection, _) = self.any_connection().map_err(|failure| failure.error)?;
             let failure = loop {
                 match self.transaction(&mut connection, id, change, lease, again) {
                     Ok(committed) => {
-                        self.pool.put(connection);
+                        self.hosts.put(connection);
                         return Ok(committed);
                     }
                     // Undone, or left open by a statement that waited too long, which is undone now.
@@ -157,18 +158,21 @@ impl Mysql {
                     Err(failure) => break failure,
                 }
             };
-            self.learn(&failure);
+            self.learn(connection.host, &failure);
             match failure.cause {
-                Cause::Closed if tries < TRIES => (tries, again) = (tries + 1, true),
-                Cause::Closed | Cause::Silent => return Err(failure.error),
+                Cause::Closed if tries < self.tries() => again = true,
+                Cause::Silent if another && tries < self.tries() => again = true,
+                Cause::Unfit if another && tries < self.tries() => {}
+                Cause::Closed | Cause::Silent | Cause::Unfit => return Err(failure.error),
                 _ => {
                     let free = self.locks().free(&locks::key(id), lease.token);
                     if connection.run(&format!("ROLLBACK;{free}")).is_ok() {
-                        self.pool.put(connection);
+                        self.hosts.put(connection);
                     }
                     return Err(failure.error);
                 }
             }
+            tries += 1;
         }
     }
 
@@ -213,7 +217,7 @@ impl Mysql {
             let renew: Vec<String> = ids.map(|(token, id)| self.locks().renew(&locks::key(id), token)).collect();
             match self.with(&mut |connection, _| connection.run(&renew.join(";"))) {
                 Ok((answers, connection)) => {
-                    self.pool.put(connection);
+                    self.hosts.put(connection);
                     for ((token, _), answer) in due.iter().zip(answers) {
                         self.held.settle(*token, answer.affected > 0, asked);
                     }

@@ -41,7 +41,7 @@ impl Mysql {
             let answers = connection.run(&sql)?;
             Ok(outcome(change, lease.existed, answers[0].affected))
         })?;
-        self.pool.put(connection);
+        self.hosts.put(connection);
         Ok(committed)
     }
 
@@ -100,7 +100,7 @@ impl Mysql {
                 let released = answers.last().and_then(|last| last.first(0));
                 let affected = answers[0].affected;
                 match released {
-                    Some(b"1") => self.pool.put(connection),
+                    Some(b"1") => self.hosts.put(connection),
                     Some(b"2") => self.leases.keep_as(lease.token, connection),
                     // The lock was not this connection's, so nothing was written.
                     _ => return Ok(Committed::LeaseLost),
@@ -109,8 +109,9 @@ impl Mysql {
             }
             // The lock goes with the connection.
             Err(failure) => {
+                let host = connection.host;
                 drop(connection);
-                self.learn(&failure);
+                self.learn(host, &failure);
                 match failure.cause {
                     Cause::Closed => self.look_again(id, change, &name, lease.token),
                     _ => Err(failure.error),
@@ -143,7 +144,7 @@ impl Mysql {
             }
         }
         let (done, connection) = looked?;
-        self.pool.put(connection);
+        self.hosts.put(connection);
         Ok(if done { Committed::Done } else { Committed::LeaseLost })
     }
 }

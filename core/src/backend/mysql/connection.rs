@@ -57,6 +57,8 @@ impl Answer {
 pub(super) struct Connection {
     conn: Conn,
     target: Arc<Target>,
+    /// The number of its server in [`super::hosts::Hosts`].
+    pub(super) host: usize,
     /// The longest text that [`Connection::run`] may be given.
     pub(super) room: usize,
     /// Whether a wait for a lock may take fractions of a second: MariaDB does, MySQL rounds them.
@@ -65,6 +67,8 @@ pub(super) struct Connection {
     pub(super) clustered: bool,
     /// Whether it has to be told to read what its cluster has committed.
     pub(super) galera: bool,
+    /// Whether the server takes no changes.
+    read_only: bool,
     /// When the server last heard of this connection.
     pub(super) used: Instant,
     /// Whether the server ends it after a short silence; see [`super::lease`].
@@ -72,8 +76,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects and logs in. `wary`: the server did not answer when it was asked last.
-    pub(super) fn open(target: &Arc<Target>, wary: bool) -> Result<Connection, Failure> {
+    /// Connects to the server with the number `host`, and logs in. `wary`: it did not answer when it was asked last.
+    pub(super) fn open(target: &Arc<Target>, host: usize, wary: bool) -> Result<Connection, Failure> {
         let failed = |error| connect_failure(target, Failure::of(&target.server, error));
         let conn = dial(target, wary).map_err(failed)?;
         // While it logs in, the time for connecting is the limit of each answer; now that for answers is.
@@ -82,10 +86,12 @@ impl Connection {
         let mut connection = Connection {
             conn,
             target: Arc::clone(target),
+            host,
             room: LARGEST_PACKET,
             fractions: false,
             clustered: false,
             galera: false,
+            read_only: false,
             used: Instant::now(),
             strict: false,
         };
@@ -95,12 +101,13 @@ impl Connection {
             "SET NAMES binary;\
              SET SESSION autocommit=1,SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',\
              SESSION time_zone='+00:00',SESSION innodb_lock_wait_timeout={wait},SESSION lock_wait_timeout={wait};\
-             SELECT @@max_allowed_packet,VERSION();\
+             SELECT @@max_allowed_packet,VERSION(),@@global.read_only;\
              SHOW VARIABLES WHERE Variable_name IN ('wsrep_on','group_replication_group_name')"
         ))?;
         let text = |column| answers[2].first(column).map(String::from_utf8_lossy).unwrap_or_default();
         connection.room = text(0).parse::<usize>().unwrap_or(LARGEST_PACKET).saturating_sub(PACKET_SLACK);
         connection.fractions = text(1).contains("MariaDB");
+        connection.read_only = !matches!(text(2).as_ref(), "0" | "OFF");
         // A server that knows nothing of clusters does not have the variables at all.
         let says = |name: &[u8], unset: &[&[u8]]| {
             let named = |row: &&Vec<Option<Vec<u8>>>| row[0].as_deref() == Some(name);
@@ -110,6 +117,11 @@ impl Connection {
         connection.galera = says(b"wsrep_on", &[b"OFF", b"0"]);
         connection.clustered = connection.galera || says(b"group_replication_group_name", &[]);
         Ok(connection)
+    }
+
+    /// The connection, if its server takes changes.
+    pub(super) fn writable(self) -> Result<Connection, Failure> {
+        if self.read_only { Err(Failure::read_only(&self.target.server, "read_only is set")) } else { Ok(self) }
     }
 
     /// Runs the statements in `sql`, separated by semicolons: one round trip. There are as many answers as statements.

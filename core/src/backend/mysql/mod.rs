@@ -19,6 +19,7 @@ mod commit;
 mod connection;
 mod failure;
 mod held;
+mod hosts;
 mod layout;
 mod lease;
 mod locks;
@@ -28,7 +29,6 @@ mod table;
 mod target;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -40,10 +40,10 @@ pub use table::DDL;
 use self::connection::Connection;
 use self::failure::{Cause, Failure};
 use self::held::Held;
+use self::hosts::Hosts;
 use self::lease::Leases;
 use self::table::Table;
 use self::target::Target;
-use super::pool::Pool;
 use crate::error::Result;
 use crate::notices::Notices;
 use crate::record::{SessionId, Version, now};
@@ -56,7 +56,7 @@ const TRIES: usize = 3;
 /// A store on a MySQL or MariaDB server.
 pub struct Mysql {
     target: Arc<Target>,
-    pool: Pool<Connection>,
+    hosts: Hosts,
     /// The table, once somebody has looked at it.
     table: Mutex<Option<Arc<Table>>>,
     /// How far garbage collection has come in a table that it looks through by id.
@@ -69,8 +69,6 @@ pub struct Mysql {
     machine: u64,
     /// Whether locks are rows, once it is known.
     by_row: Mutex<Option<bool>>,
-    /// Whether the server failed to answer when it was asked last.
-    wary: AtomicBool,
     locking: bool,
     lock_wait: Duration,
     notices: Notices,
@@ -86,14 +84,13 @@ impl Mysql {
         let target = Target::of(server)?;
         Ok(Mysql {
             by_row: Mutex::new(target.by_row),
+            hosts: Hosts::of(&target),
             target: Arc::new(target),
-            pool: Pool::default(),
             table: Mutex::new(None),
             swept: Mutex::new(None),
             leases: Leases::default(),
             held: Held::default(),
             machine: rand::rng().random(),
-            wary: AtomicBool::new(false),
             locking,
             lock_wait,
             notices: Notices::default(),
@@ -112,7 +109,7 @@ impl Mysql {
             return Ok(known);
         }
         let (connection, _) = self.any_connection().map_err(|failure| failure.error)?;
-        self.pool.put(connection);
+        self.hosts.put(connection);
         Ok(self.is_by_row())
     }
 
@@ -123,19 +120,21 @@ impl Mysql {
 
     /// A connection, and whether it has been idle, so that it may turn out to be closed.
     fn any_connection(&self) -> Result<(Connection, bool), Failure> {
-        if let Some(connection) = self.pool.take() {
+        if let Some(connection) = self.hosts.idle() {
             return Ok((connection, true));
         }
-        let connected = self.pool.connect(|| {
-            let wary = self.wary.load(Ordering::Relaxed);
-            let opened = Connection::open(&self.target, wary).map_err(|failure| failure.error);
-            self.wary.store(opened.is_err(), Ordering::Relaxed);
-            if let Ok(connection) = &opened {
+        match self.hosts.connect() {
+            Ok(connection) => {
                 self.by_row.lock().get_or_insert(connection.clustered);
+                Ok((connection, false))
             }
-            opened
-        });
-        connected.map(|connection| (connection, false)).map_err(|error| Failure { cause: Cause::Other, error })
+            Err(error) => Err(Failure { cause: Cause::Other, error }),
+        }
+    }
+
+    /// How often something is tried: on each server, and some more.
+    fn tries(&self) -> usize {
+        TRIES + self.hosts.count() - 1
     }
 
     /// The table; looked at on first use.
@@ -151,34 +150,28 @@ impl Mysql {
         Ok(found)
     }
 
-    /// What a failure says about more than the connection it happened on.
-    fn learn(&self, failure: &Failure) {
-        match failure.cause {
-            // Others that were idle broke as well.
-            Cause::Closed => self.pool.clear(),
-            Cause::Silent => {
-                self.wary.store(true, Ordering::Relaxed);
-                self.pool.note_silence(&failure.error);
-            }
-            Cause::NoTable => *self.table.lock() = None,
-            Cause::Busy | Cause::Duplicate | Cause::Other => {}
+    /// What a failure says about more than the connection it happened on, which was one to the server `host`.
+    fn learn(&self, host: usize, failure: &Failure) {
+        self.hosts.learn(host, failure);
+        if failure.cause == Cause::NoTable {
+            *self.table.lock() = None;
         }
     }
 
     /// Lets connections that were idle for a moment stay so for as long as they like. Returns whether others follow.
     fn relax(&self) -> bool {
-        while let Some(mut connection) = self.pool.take_if(|idle| idle.strict && idle.used.elapsed() >= lease::SILENCE)
+        while let Some(mut connection) = self.hosts.take_if(|idle| idle.strict && idle.used.elapsed() >= lease::SILENCE)
         {
             match connection.run(lease::RELAX) {
                 Ok(_) => {
                     connection.strict = false;
-                    self.pool.put(connection);
+                    self.hosts.put(connection);
                 }
                 // Nobody used it, so nobody need hear of it.
-                Err(failure) => self.learn(&failure),
+                Err(failure) => self.learn(connection.host, &failure),
             }
         }
-        self.pool.any(|idle| idle.strict)
+        self.hosts.any(|idle| idle.strict)
     }
 
     /// Runs `work`, which may be run again, on a connection that holds nothing, and returns the connection with the
@@ -192,13 +185,15 @@ impl Mysql {
                 Ok(done) => return Ok((done, connection)),
                 Err(failure) => failure,
             };
-            self.learn(&failure);
+            self.learn(connection.host, &failure);
+            let another = self.hosts.are_several();
             let again = match failure.cause {
-                Cause::Closed => idle,
+                Cause::Closed => idle || another,
+                Cause::Silent | Cause::Unfit => another,
                 Cause::Busy | Cause::NoTable => true,
-                Cause::Silent | Cause::Duplicate | Cause::Other => false,
+                Cause::Duplicate | Cause::Other => false,
             };
-            if !again || tries == TRIES {
+            if !again || tries == self.tries() {
                 return Err(failure.error);
             }
             tries += 1;
@@ -236,9 +231,9 @@ impl Backend for Mysql {
     }
 
     fn maintain(&self) -> bool {
-        let held = self.leases.keep_alive(&mut |cause, error| {
-            self.learn(&Failure { cause, error: error.clone() });
-            self.notices.note(error);
+        let held = self.leases.keep_alive(&mut |host, failure| {
+            self.learn(host, &failure);
+            self.notices.note(failure.error);
         });
         let (renewed, strict) = (self.renew(), self.relax());
         held || renewed || strict
@@ -261,7 +256,7 @@ impl Backend for Mysql {
             let record = answers.last().and_then(|answer| answer.first(0)).map(|record| table.plain(record));
             record.transpose()
         })?;
-        self.pool.put(connection);
+        self.hosts.put(connection);
         Ok(record)
     }
 }

@@ -71,7 +71,7 @@ impl Sweep for Mysql {
             let collected = if due.is_empty() { 0 } else { answers[0].affected };
             Ok(Swept { collected, kept, more })
         })?;
-        self.pool.put(connection);
+        self.hosts.put(connection);
         Ok(swept)
     }
 }

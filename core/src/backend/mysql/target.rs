@@ -15,7 +15,7 @@ use crate::record::MAX_LIFETIME;
 use crate::server::{Address, Server};
 
 /// What is said in `rustdb.store`, checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) server: Server,
     /// The table's name, of characters that need no escape in backquotes.
@@ -61,6 +61,13 @@ impl Target {
             server: server.clone(),
         })
     }
+
+    /// The same for each of its hosts alone.
+    pub(super) fn each(&self) -> Vec<Target> {
+        let server = |address: &Address| Server { address: address.clone(), others: Vec::new(), ..self.server.clone() };
+        let hosts = std::iter::once(&self.server.address).chain(&self.server.others);
+        hosts.map(|address| Target { server: server(address), ..self.clone() }).collect()
+    }
 }
 
 fn layout(server: &Server) -> Result<Option<&'static Layout>> {
@@ -83,7 +90,8 @@ fn lifetime(server: &Server) -> Result<Option<i64>> {
 
 fn by_row(server: &Server) -> Result<Option<bool>> {
     match server.option("lock") {
-        None => Ok(None),
+        // Which of them answers may change from one request to the next.
+        None => Ok((!server.others.is_empty()).then_some(true)),
         Some("lease") => Ok(Some(true)),
         Some("advisory") => Ok(Some(false)),
         Some(other) => Err(wrong(format_args!("has lock={other}; it takes advisory or lease"))),
