@@ -7,7 +7,7 @@ use super::table::Table;
 use crate::entry::{self, Entry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Record, SessionId, now};
-use crate::store::Batch;
+use crate::store::{Batch, Change};
 
 /// What a packet has at most, however much the server takes, unless one session alone needs more: bigger ones save
 /// nothing any more.
@@ -54,7 +54,10 @@ impl Mysql {
     fn transact(&self, changes: &[(SessionId<'_>, Option<Record<'_>>)]) -> Result<(), Failure> {
         let (mut connection, _) = self.any_connection()?;
         let run = |connection: &mut super::Connection| {
-            let table = self.table(connection)?;
+            let mut table = self.table(connection)?;
+            for record in changes.iter().filter_map(|(_, record)| record.as_ref()) {
+                table = self.widened(connection, &table, Change::Write(record))?.unwrap_or(table);
+            }
             let now = now();
             let pieces: Vec<Piece> =
                 changes.iter().map(|(id, record)| table.piece(*id, record.as_ref(), now)).collect();

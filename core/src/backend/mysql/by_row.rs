@@ -186,6 +186,7 @@ impl Mysql {
         again: bool,
     ) -> Result<Committed, Failure> {
         let (table, locks, key) = (self.table(connection)?, self.locks(), locks::key(id));
+        let table = self.widened(connection, &table, change)?.unwrap_or(table);
         let free = locks.free(&key, lease.token);
         let hold = Hold { guard: format!(" AND {}=1", locks::OURS), mark: lease.token as u64 };
         let Some(statement) = statement(&table, id, change, lease.existed, Some(&hold)) else {

@@ -33,6 +33,8 @@ impl Mysql {
         let mut runs = 0;
         let (committed, connection) = self.with(&mut |connection, table| {
             runs += 1;
+            let widened = self.widened(connection, table, change)?;
+            let table = widened.as_deref().unwrap_or(table);
             if let (Change::Write(record), true) = (change, lease.fresh) {
                 return self.insert(connection, table, id, record, runs > 1);
             }
@@ -74,6 +76,7 @@ impl Mysql {
         let name = lease::name(&self.target, id);
         let run = |connection: &mut Connection| {
             let table = self.table(connection)?;
+            let table = self.widened(connection, &table, change)?.unwrap_or(table);
             let hold = Hold::of(&name, lease.token);
             // Only a touch may find that it has to be followed by another commit, which needs the lock still.
             let keeps = matches!(change, Change::Touch(_)) && !lease.existed;

@@ -136,6 +136,18 @@ impl Connection {
         })
     }
 
+    /// The same for a statement that may take as long as `limit`.
+    pub(super) fn run_long(&mut self, sql: &str, limit: Duration) -> Result<Vec<Answer>, Failure> {
+        let wait = |connection: &Connection, limit| {
+            let set = socket(&connection.conn).and_then(|socket| socket.set_read_timeout(Some(limit)));
+            set.map_err(|cause| Failure::of(&connection.target.server, cause.into()))
+        };
+        wait(self, limit)?;
+        let answers = self.run(sql)?;
+        wait(self, self.target.server.timeout)?;
+        Ok(answers)
+    }
+
     /// The same for a statement that reads what other machines may have committed a moment ago, on other servers of a
     /// cluster.
     pub(super) fn run_current(&mut self, sql: &str) -> Result<Vec<Answer>, Failure> {

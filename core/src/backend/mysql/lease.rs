@@ -42,6 +42,11 @@ pub(super) fn sweep_name(target: &Target) -> String {
     named(target, "g", b"")
 }
 
+/// The name of the lock of whoever widens a column.
+pub(super) fn widen_name(target: &Target) -> String {
+    named(target, "w", b"")
+}
+
 fn named(target: &Target, what: &str, id: &[u8]) -> String {
     // No name of a database or table has a NUL in it, so different ones never make the same text.
     let whole = [target.server.database.as_bytes(), b"\0", target.table.as_bytes(), b"\0", id].concat();

@@ -56,6 +56,9 @@ const SUFFIX: &str = "_locks";
 /// The row of whoever collects garbage.
 pub(super) const SWEEP: &str = "_sweep";
 
+/// The row of whoever widens a column.
+pub(super) const WIDEN: &str = "_widen";
+
 /// The variable that tells statements of one packet whether the lock is ours.
 pub(super) const OURS: &str = "@rustdb";
 /// The variable that tells whether there is a session to lock.
@@ -109,6 +112,11 @@ impl Locks {
         format!(
             "SET {OURS}=(SELECT IF(token={token},1,IF(expires<UTC_TIMESTAMP(6),NULL,0)) FROM {name} WHERE id='{key}')"
         )
+    }
+
+    /// Asks whether the lock is ours: 1 or 0.
+    pub(super) fn is_ours(&self, key: &str, token: u128) -> String {
+        format!("SELECT EXISTS(SELECT 1 FROM {} WHERE id='{key}' AND token={})", self.name, hex(token))
     }
 
     /// Waits while somebody has the lock, for up to `naps` times [`NAP`].

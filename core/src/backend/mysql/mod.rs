@@ -27,6 +27,7 @@ mod statements;
 mod sweep;
 mod table;
 mod target;
+mod widen;
 
 use std::sync::Arc;
 use std::time::Duration;

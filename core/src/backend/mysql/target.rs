@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! mysql://USER:PASSWORD@HOST/DATABASE?table=sessions&layout=laravel&lifetime=SECONDS
-//!     &lock=lease&tls=1&ca=FILE&cert=FILE&key=FILE&verify=0
+//!     &lock=lease&widen=1&tls=1&ca=FILE&cert=FILE&key=FILE&verify=0
 //! ```
 
 use std::path::PathBuf;
@@ -26,11 +26,13 @@ pub(super) struct Target {
     pub(super) lifetime: Option<i64>,
     /// Whether locks are rows; `None`: the server tells whether they have to be.
     pub(super) by_row: Option<bool>,
+    /// Whether a column that a session does not fit into is made larger.
+    pub(super) widen: bool,
     /// `None`: the connection is not encrypted.
     pub(super) tls: Option<SslOpts>,
 }
 
-const OPTIONS: [&str; 9] = ["table", "layout", "lifetime", "lock", "tls", "ca", "cert", "key", "verify"];
+const OPTIONS: [&str; 10] = ["table", "layout", "lifetime", "lock", "widen", "tls", "ca", "cert", "key", "verify"];
 
 fn wrong(what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Config, format!("rustdb.store {what}"))
@@ -57,6 +59,7 @@ impl Target {
             layout: layout(server)?,
             lifetime: lifetime(server)?,
             by_row: by_row(server)?,
+            widen: switch(server, "widen", false)?,
             tls: tls(server)?,
             server: server.clone(),
         })
@@ -98,15 +101,18 @@ fn by_row(server: &Server) -> Result<Option<bool>> {
     }
 }
 
-fn tls(server: &Server) -> Result<Option<SslOpts>> {
-    let switch = |name: &str, unset: bool| match server.option(name) {
+fn switch(server: &Server, name: &str, unset: bool) -> Result<bool> {
+    match server.option(name) {
         None => Ok(unset),
         Some("1") => Ok(true),
         Some("0") => Ok(false),
         Some(other) => Err(wrong(format_args!("has {name}={other}; it takes 0 or 1"))),
-    };
-    let verify = switch("verify", true)?;
-    if !switch("tls", server.tls)? {
+    }
+}
+
+fn tls(server: &Server) -> Result<Option<SslOpts>> {
+    let verify = switch(server, "verify", true)?;
+    if !switch(server, "tls", server.tls)? {
         return match ["ca", "cert", "key", "verify"].iter().find(|name| server.option(name).is_some()) {
             Some(name) => Err(wrong(format_args!("has {name}= but not tls=1, so nothing is encrypted; add tls=1"))),
             None => Ok(None),
@@ -158,6 +164,7 @@ mod tests {
             "mysql://u:secret@h/db?layout=wordpress",
             "mysql://u:secret@h/db?lifetime=0",
             "mysql://u:secret@h/db?lock=maybe",
+            "mysql://u:secret@h/db?widen=yes",
             "mysql://u:secret@h/db?colour=red",
         ] {
             let error = target(url).unwrap_err();
