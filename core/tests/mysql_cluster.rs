@@ -135,7 +135,7 @@ fn what_one_node_has_acknowledged_the_other_one_reads_at_once() {
         let name = format!("s{round}");
         let fresh = here.begin(id(&name), Access::Fresh, None).unwrap();
         assert_eq!(commit(&here, &name, Change::Write(&record(b"data")), fresh.lease), Committed::Done);
-        let access = if round % 2 == 0 { Access::ReadOnly } else { Access::ExclusiveIfExists };
+        let access = [Access::ReadOnly, Access::ExclusiveIfExists, Access::Exclusive][round % 3];
         let begun = there.begin(id(&name), access, None).unwrap();
         assert_eq!(payload(begun.found).as_deref(), Some(b"data".as_slice()), "round {round}");
     }

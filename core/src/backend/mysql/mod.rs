@@ -6,11 +6,12 @@
 //! begin    SET @rustdb = GET_LOCK; SELECT the session
 //! commit   UPDATE, INSERT or DELETE, if @rustdb says that the lock is ours; SELECT RELEASE_LOCK
 //! ```
-//! or, with `?lock=lease`, the same with the lock as a row of a table of its own (`by_row`, `locks`).
+//! or, with `?lock=lease`, the same with the lock as a row of a table of its own (`by_row`, `locks`), for clusters, where
+//! `GET_LOCK` ends at the node.
 //!
 //! The lock and the session are read by statements of their own: a `SELECT` that waits for a lock itself may answer
 //! with the state from before its wait. `begin` and `commit` are that path; `lease` tells what a lock is worth,
-//! `statements` what they look like, `failure` what can go wrong.
+//! `statements` what they look like, `failure` what can go wrong, and `hosts` which server is asked.
 
 mod batch;
 mod begin;
@@ -126,7 +127,11 @@ impl Mysql {
         }
         match self.hosts.connect() {
             Ok(connection) => {
-                self.by_row.lock().get_or_insert(connection.clustered);
+                if self.target.by_row.is_none() {
+                    // A server that was alone may have joined others since.
+                    let mut by_row = self.by_row.lock();
+                    *by_row = Some(connection.clustered || *by_row == Some(true));
+                }
                 Ok((connection, false))
             }
             Err(error) => Err(Failure { cause: Cause::Other, error }),
