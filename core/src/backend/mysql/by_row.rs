@@ -151,6 +151,7 @@ impl Mysql {
                     // Undone, or left open by a statement that waited too long, which is undone now.
                     Err(Failure { cause: Cause::Busy, .. }) if begun.elapsed() < self.target.server.timeout => {
                         std::thread::sleep(ANOTHER_TRY);
+                        again = true;
                         if let Err(failure) = connection.run("ROLLBACK") {
                             break failure;
                         }
@@ -160,9 +161,8 @@ impl Mysql {
             };
             self.learn(connection.host, &failure);
             match failure.cause {
-                Cause::Closed if tries < self.tries() => again = true,
-                Cause::Silent if another && tries < self.tries() => again = true,
-                Cause::Unfit if another && tries < self.tries() => {}
+                Cause::Closed if tries < self.tries() => {}
+                Cause::Silent | Cause::Unfit if another && tries < self.tries() => {}
                 Cause::Closed | Cause::Silent | Cause::Unfit => return Err(failure.error),
                 _ => {
                     let free = self.locks().free(&locks::key(id), lease.token);
@@ -172,11 +172,12 @@ impl Mysql {
                     return Err(failure.error);
                 }
             }
-            tries += 1;
+            (tries, again) = (tries + 1, true);
         }
     }
 
-    /// One try. `again`: an earlier one may have been carried out, with its answer lost.
+    /// One try. `again`: an earlier one may have been carried out: its answer was lost, or it was of a node that failed
+    /// while its cluster committed.
     fn transaction(
         &self,
         connection: &mut Connection,
