@@ -222,6 +222,17 @@ fn who_waits_too_long_is_told_so_and_holds_nothing() {
 }
 
 #[test]
+fn waiting_needs_little_room_in_a_packet() {
+    let server = Mariadb::start(&["--max-allowed-packet=16K"]);
+    let url = url(server.port(), &server.database(), "&lock=lease");
+    let (holder, waiter) = (machine(&url), machine_that_waits(&url, Duration::from_secs(1)));
+    let name = "s".repeat(256);
+    let held = begin(&holder, &name);
+    assert_eq!(waiter.begin(id(&name), Access::Exclusive, None).unwrap_err().kind(), ErrorKind::LockTimeout);
+    assert_eq!(commit(&holder, &name, Change::None, held.lease), Committed::Done);
+}
+
+#[test]
 fn a_session_is_handed_over_in_five_milliseconds_and_waiting_costs_little() {
     let at = place();
     let proxy = Proxy::to(at.server.port());

@@ -106,7 +106,7 @@ impl Mysql {
         let read = table.read_beside(&locks::state(if_exists), id, known, now);
         let mut answers = connection.run(&format!(
             "{}{look}{};{};{read} AND {}=1",
-            locks.wait(&key, naps),
+            locks.wait(&key, naps, connection.room),
             locks.take(&key, token, when),
             locks.note(&key, token),
             locks::OURS
