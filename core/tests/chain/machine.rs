@@ -27,8 +27,19 @@ pub struct Machine {
 impl Machine {
     /// With `redis` in front of `mysql`, both URLs.
     pub fn new(redis: &str, mysql: &str, locking: bool) -> Machine {
-        let (front, server) = front::parse(&format!("{redis} {mysql}")).unwrap().unwrap();
+        Machine::of(tempfile::tempdir().unwrap(), redis, mysql, locking)
+    }
+
+    /// Another process of this machine.
+    pub fn process_beside(&self, redis: &str, mysql: &str) -> Machine {
         let directory = tempfile::tempdir().unwrap();
+        let copies = directory.path().join("copies");
+        std::fs::hard_link(self.directory.path().join("copies"), copies).unwrap();
+        Machine::of(directory, redis, mysql, true)
+    }
+
+    fn of(directory: TempDir, redis: &str, mysql: &str, locking: bool) -> Machine {
+        let (front, server) = front::parse(&format!("{redis} {mysql}")).unwrap().unwrap();
         let copies = Copies::open(directory.path(), "copies").unwrap();
         let redis = Redis::open(&front.server, false, Duration::ZERO).unwrap();
         let mysql = Mysql::open(&server, locking, Duration::from_secs(30)).unwrap();

@@ -10,6 +10,7 @@ mod mysql_support;
 mod server;
 
 mod believed;
+mod host;
 mod machine;
 mod outage;
 mod store;
