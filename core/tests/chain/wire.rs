@@ -66,6 +66,8 @@ fn large_sessions_cost_a_round_trip_to_redis_at_each_end_that_needs_it() {
     at.redis.tell(&["DEL", "RUSTDB_COPY:a"]);
     assert_eq!(counted.trips(|machine| machine.visit("a")), ((2, 2), Some(large("2"))), "filled in");
     assert_eq!(counted.trips(|machine| machine.visit("a")).0, (1, 2), "and there");
+    Machine::at(1, &at.url).write("a", &large("3"));
+    assert_eq!(counted.trips(|machine| machine.visit("a")), ((2, 2), Some(large("3"))), "old there");
     assert_eq!(counted.trips(|machine| machine.destroy("a")).0, (2, 2), "destroyed");
     let fresh = |machine: &Machine| {
         let lease = machine.store.begin(id("b"), Access::Fresh, None).unwrap().lease;
