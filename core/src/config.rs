@@ -46,7 +46,7 @@ pub enum StoreUrl {
         /// The server.
         server: Server,
         /// What stands in front of it, in a chain.
-        front: Option<Front>,
+        front: Option<Box<Front>>,
         /// What PHP was told: it names the default directory, where locks and counters of this machine are.
         save_path: String,
     },
@@ -198,7 +198,7 @@ fn store(url: &str, save_path: &str) -> Result<StoreUrl> {
     let save_path = save_path.to_owned();
     if let Some(chain) = front::parse(url) {
         let (front, server) = chain?;
-        return Ok(StoreUrl::Server { server, front: Some(front), save_path });
+        return Ok(StoreUrl::Server { server, front: Some(Box::new(front)), save_path });
     }
     if let Some(server) = Server::parse(url) {
         return Ok(StoreUrl::Server { server: server?, front: None, save_path });

@@ -125,7 +125,7 @@ impl Host {
         let host = loop {
             let opened = match &settings.store {
                 StoreUrl::Server { server, front, .. } if settings.multi_host => {
-                    Host::open_shared(&key.0, server, front.as_ref(), settings)
+                    Host::open_shared(&key.0, server, front.as_deref(), settings)
                 }
                 _ => Host::open_alone(&key.0, settings),
             };

@@ -70,11 +70,6 @@ impl<F: Batch, B: Backend> Chain<F, B> {
         &self.front
     }
 
-    /// The store that has the sessions.
-    pub fn behind(&self) -> &B {
-        &self.behind
-    }
-
     /// Asks the front for something, unless it is left alone. `None` also if it failed, of which the log hears.
     fn ask<T>(&self, what: impl FnOnce(&F) -> Result<T>) -> Option<T> {
         if !self.copies.may_try() {
