@@ -27,8 +27,8 @@
 //! commit, modified    MySQL           MySQL, Redis
 //! destroy             MySQL, Redis    MySQL, Redis
 //! ```
-//! Redis is asked before the lease is taken, so that it never makes others wait, and told after it has been let go.
-//! Copies may then come to Redis in another order than the commits to MySQL: the wrong one is not believed, and the next who
+//! Redis is asked before the lease is taken, and told of changes after it has been let go, so that other machines wait for
+//! it only while a copy is filled in. Copies may then come to Redis in another order than the commits to MySQL: the wrong one is not believed, and the next who
 //! looks replaces it.
 //!
 //! # What ended
