@@ -48,7 +48,12 @@ impl Machine {
 
     /// With a Redis at a port, where payloads get a copy from [`LARGE`] on.
     pub fn at(port: u16, mysql: &str) -> Machine {
-        Machine::new(&format!("redis://127.0.0.1:{port}?least={LARGE}"), mysql, true)
+        Machine::at_url(&format!("redis://127.0.0.1:{port}"), mysql)
+    }
+
+    /// The same with the Redis at a URL.
+    pub fn at_url(redis: &str, mysql: &str) -> Machine {
+        Machine::new(&format!("{redis}?least={LARGE}"), mysql, true)
     }
 
     /// Takes a session.

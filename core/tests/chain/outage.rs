@@ -204,3 +204,22 @@ fn increments_on_two_machines_are_exact_whatever_befalls_redis() {
     }
     assert!(rounds >= 4, "only {rounds} mishaps");
 }
+
+#[test]
+fn the_user_of_the_front_needs_no_more_than_the_documentation_says() {
+    let at = Servers::start();
+    let page = include_str!("../../../docs/chain.md");
+    let statement = page.lines().find_map(|line| line.trim().strip_prefix("ACL SETUSER ")).unwrap();
+    let mut command = vec!["ACL", "SETUSER"];
+    command.extend(statement.split(' '));
+    at.redis.tell(&command);
+    let machine = Machine::at_url(&at.redis.url().replace("://", "://copies:PASSWORD@"), &at.url);
+    machine.write("a", &large("1"));
+    assert_eq!(machine.visit("a"), Some(large("1")));
+    at.redis.tell(&["FLUSHALL"]);
+    assert_eq!(machine.visit("a"), Some(large("1")));
+    assert!(at.copy("a").is_some());
+    machine.write("a", b"small");
+    machine.destroy("a");
+    assert_eq!(machine.log(), [] as [&str; 0]);
+}
