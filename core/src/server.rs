@@ -255,7 +255,8 @@ fn parse(text: &str, product: Product, tls: bool, way: Way) -> Result<Server> {
             return Err(wrong("names a socket that is not an absolute path"));
         }
     }
-    let others = others.into_iter().map(|text| host(&self::url(&format!("host://{text}"))?)).collect::<Result<Vec<_>>>()?;
+    let others =
+        others.into_iter().map(|text| host(&self::url(&format!("host://{text}"))?)).collect::<Result<Vec<_>>>()?;
     let (topology, database) = match way {
         Way::Host | Way::Unix => (Topology::Single, database),
         Way::Cluster => (Topology::Cluster, database),

@@ -4,8 +4,10 @@
 #[path = "../contract_support/mod.rs"]
 mod contract_support;
 mod lease;
+mod load;
 mod phpredis;
 mod proxy;
+mod sentinel;
 mod server;
 mod store;
 mod tls;

@@ -28,11 +28,14 @@
 
 mod begin;
 mod commit;
+mod dial;
+mod exchange;
 mod fault;
 mod keys;
 mod leases;
 mod link;
 mod script;
+mod sentinel;
 mod socket;
 mod tls;
 mod wire;
@@ -50,7 +53,7 @@ use crate::entry::{self, Entry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::notices::Notices;
 use crate::record::{Expiry, MAX_LIFETIME, SessionId};
-use crate::server::Server;
+use crate::server::{Server, Topology};
 use crate::store::{Backend, Batch, Sweep, Swept};
 
 /// How long a tombstone stays: longer than a request that began before the destroy is likely to run. Web servers give
@@ -87,6 +90,9 @@ impl Redis {
     pub fn open(server: &Server, locking: bool, lock_wait: Duration) -> Result<Redis> {
         let mut options = vec!["prefix"];
         options.extend(tls::OPTIONS);
+        if matches!(server.topology, Topology::Sentinel { .. }) {
+            options.extend(["sentinel_user", "sentinel_password"]);
+        }
         server.refuse_other_options(&options)?;
         let prefix = server.option("prefix").unwrap_or(keys::DEFAULT_PREFIX);
         Ok(Redis {
