@@ -23,6 +23,15 @@ pub struct Load {
     failure: Mutex<Option<String>>,
 }
 
+/// The end of a load.
+pub struct End<'a>(&'a Load);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.stop.store(true, SeqCst);
+    }
+}
+
 impl Load {
     /// On so many sessions.
     pub fn on(sessions: usize) -> Load {
@@ -74,9 +83,9 @@ impl Load {
         }
     }
 
-    /// Has everybody stop.
-    pub fn stop(&self) {
-        self.stop.store(true, SeqCst);
+    /// Has everybody stop when it is dropped, by a test that failed too.
+    pub fn ends_here(&self) -> End<'_> {
+        End(self)
     }
 
     /// What was acknowledged so far, of each session.

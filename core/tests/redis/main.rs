@@ -3,8 +3,11 @@
 #[macro_use]
 #[path = "../contract_support/mod.rs"]
 mod contract_support;
+mod cluster;
 mod lease;
 mod load;
+mod moving;
+mod nodes;
 mod phpredis;
 mod proxy;
 mod sentinel;

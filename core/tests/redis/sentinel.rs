@@ -248,6 +248,7 @@ fn a_master_killed_under_load_loses_nothing_that_its_replica_had() {
     let load = Load::on(40);
     let (mut since, mut until_then, mut away) = (Vec::new(), Vec::new(), Duration::ZERO);
     std::thread::scope(|scope| {
+        let _end = load.ends_here();
         for (first, store) in machines.iter().enumerate() {
             let load = &load;
             scope.spawn(move || load.work(store, first * 10));
@@ -264,7 +265,6 @@ fn a_master_killed_under_load_loses_nothing_that_its_replica_had() {
         until("it goes on", || load.total() > total + 10);
         away = killed.elapsed();
         until("it goes on for a while", || load.total() > total + 1000);
-        load.stop();
     });
     println!(
         "away for {away:?}; the slowest increment took {:?}; {} of {} calls failed",

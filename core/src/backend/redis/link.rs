@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use redis::Value;
 use rustls::ClientConfig;
 
+use super::cluster::{Cluster, Limits};
 use super::dial::Dial;
 use super::exchange::{Pause, send_on};
 use super::fault::{self, Fault};
@@ -19,8 +20,19 @@ use crate::server::{Server, Topology};
 /// A server with the connections to it.
 pub struct Link {
     dial: Dial,
-    sentinels: Option<Sentinels>,
+    way: Way,
+    /// Connections to the one server, or the one master.
     idle: Pool<Wire>,
+}
+
+/// Which server to go to.
+enum Way {
+    /// The one of the URL.
+    Server,
+    /// The one that Sentinels name.
+    Sentinels(Sentinels),
+    /// The one that has the keys; it keeps its connections itself.
+    Cluster(Cluster),
 }
 
 /// What a script answered.
@@ -37,11 +49,17 @@ impl Link {
     /// # Errors
     /// [`crate::error::ErrorKind::Config`] if the URL has a database that is no number.
     pub fn new(server: &Server, tls: Option<Arc<ClientConfig>>, prefix: &str) -> Result<Link> {
-        let sentinels = match &server.topology {
-            Topology::Sentinel { master } => Some(Sentinels::new(server, master)),
-            Topology::Single | Topology::Cluster => None,
+        let way = match &server.topology {
+            Topology::Single => Way::Server,
+            Topology::Sentinel { master } => Way::Sentinels(Sentinels::new(server, master)),
+            Topology::Cluster => Way::Cluster(Cluster::new(server)),
         };
-        Ok(Link { dial: Dial::new(server, tls, prefix)?, sentinels, idle: Pool::default() })
+        Ok(Link { dial: Dial::new(server, tls, prefix)?, way, idle: Pool::default() })
+    }
+
+    /// Whether the keys of one script have to be those of one session.
+    pub fn is_spread(&self) -> bool {
+        matches!(self.way, Way::Cluster(_))
     }
 
     /// The server.
@@ -53,24 +71,43 @@ impl Link {
     /// so: the scripts are such that this does no harm.
     pub fn run(&self, call: Call<'_>, pause: Option<&Pause>) -> Result<Answer> {
         let mut calls = [call];
-        let answers = self.send(&mut calls, pause, self.server().timeout).map_err(|fault| {
-            let silent = matches!(fault, Fault::Silent);
-            let error = self.error(fault);
-            if silent {
-                self.idle.note_silence(&error);
+        let value = match &self.way {
+            Way::Cluster(cluster) => {
+                let limits = Limits { answer: self.server().timeout, connect: self.server().connect_timeout };
+                Some(cluster.run(&self.dial, &mut calls[0], pause, limits)?)
             }
-            error
-        })?;
-        match answers.into_iter().next() {
+            Way::Server | Way::Sentinels(_) => self
+                .send(&mut calls, pause, self.server().timeout)
+                .map_err(|fault| {
+                    let silent = matches!(fault, Fault::Silent);
+                    let error = self.error(fault);
+                    if silent {
+                        self.idle.note_silence(&error);
+                    }
+                    error
+                })?
+                .pop(),
+        };
+        match value {
             Some(answer @ Value::ServerError(_)) => Err(self.unexpected(answer)),
             Some(value) => Ok(Answer { value, repeated: calls[0].repeated }),
             None => Err(self.strange()),
         }
     }
 
-    /// Runs scripts in one round trip, within `limit`. Their answers, refusals included, come in the same order.
-    pub fn run_all(&self, mut calls: Vec<Call<'_>>, limit: Duration) -> Result<Vec<Value>> {
-        self.send(&mut calls, None, limit).map_err(|fault| self.error(fault))
+    /// Runs scripts in one round trip, or in one to each node of a cluster, within `limit`. Their answers, refusals
+    /// included, come in the same order.
+    pub fn run_all(&self, mut calls: Vec<Call<'_>>, limit: Duration) -> Vec<Result<Value>> {
+        if let Way::Cluster(cluster) = &self.way {
+            return cluster.run_all(&self.dial, calls, limit);
+        }
+        match self.send(&mut calls, None, limit) {
+            Ok(answers) => answers.into_iter().map(Ok).collect(),
+            Err(fault) => {
+                let error = self.error(fault);
+                calls.iter().map(|_| Err(error.clone())).collect()
+            }
+        }
     }
 
     /// The error for an answer that makes no sense.
@@ -95,16 +132,16 @@ impl Link {
             Some(wire) => wire,
             None => self.connect().map_err(Fault::Known)?,
         };
-        let answers = match send_on(&mut wire, calls, pause, limit) {
+        let answers = match send_on(&mut wire, calls, pause, limit, false) {
             Err(Fault::Lost(_)) => {
                 calls.iter_mut().for_each(|call| call.repeated = true);
                 wire = self.connect_instead_of(wire)?;
-                send_on(&mut wire, calls, pause, limit)
+                send_on(&mut wire, calls, pause, limit, false)
             }
             // Nothing was done, and the Sentinels may know a master by now.
-            Ok(answers) if self.sentinels.is_some() && answers.iter().any(is_a_replicas) => {
+            Ok(answers) if matches!(self.way, Way::Sentinels(_)) && answers.iter().any(is_a_replicas) => {
                 wire = self.connect_instead_of(wire)?;
-                send_on(&mut wire, calls, None, limit)
+                send_on(&mut wire, calls, None, limit, false)
             }
             other => other,
         }?;
@@ -129,9 +166,9 @@ impl Link {
     }
 
     fn connect(&self) -> Result<Wire> {
-        self.idle.connect(|| match &self.sentinels {
-            Some(sentinels) => sentinels.connect(&self.dial),
-            None => {
+        self.idle.connect(|| match &self.way {
+            Way::Sentinels(sentinels) => sentinels.connect(&self.dial),
+            Way::Server | Way::Cluster(_) => {
                 let server = self.server();
                 let connected = self.dial.connect(&server.address, Instant::now() + server.connect_timeout);
                 connected.map_err(|fault| self.error(fault))

@@ -27,6 +27,7 @@
 //! a moment (pool.rs).
 
 mod begin;
+mod cluster;
 mod commit;
 mod dial;
 mod exchange;
@@ -34,8 +35,10 @@ mod fault;
 mod keys;
 mod leases;
 mod link;
+mod node;
 mod script;
 mod sentinel;
+mod slots;
 mod socket;
 mod tls;
 mod wire;
@@ -94,10 +97,12 @@ impl Redis {
             options.extend(["sentinel_user", "sentinel_password"]);
         }
         server.refuse_other_options(&options)?;
-        let prefix = server.option("prefix").unwrap_or(keys::DEFAULT_PREFIX);
+        let in_cluster = server.topology == Topology::Cluster;
+        let default = if in_cluster { keys::DEFAULT_CLUSTER_PREFIX } else { keys::DEFAULT_PREFIX };
+        let prefix = server.option("prefix").unwrap_or(default);
         Ok(Redis {
             link: Link::new(server, tls::config(server)?, prefix)?,
-            keys: Keys::new(prefix),
+            keys: if in_cluster { Keys::in_cluster(prefix)? } else { Keys::new(prefix) },
             locking,
             lock_wait,
             machine: rand::rng().random(),
@@ -116,17 +121,17 @@ impl Redis {
 }
 
 impl Batch for Redis {
+    /// In a cluster each session is a step of its own: when this fails, some may have been applied. They are applied
+    /// again with the others then, which does no harm.
     fn apply(&self, changes: &mut dyn Iterator<Item = (SessionId<'_>, &[u8])>) -> Result<()> {
-        let mut call = Call::new(&APPLY, Vec::new());
+        let mut calls: Vec<Call<'_>> = Vec::new();
         for (id, entry) in changes {
-            match entry::decode(id, entry) {
+            let change = match entry::decode(id, entry) {
                 Some(Entry::Session(record)) => {
                     let end = End::of(record.expires);
-                    call.push(end.at.to_string().into_bytes());
-                    call.push(end.left.to_string().into_bytes());
-                    call.push(record.payload);
+                    [end.at.to_string().into_bytes().into(), end.left.to_string().into_bytes().into(), record.payload]
                 }
-                Some(Entry::Tombstone) => (0..3).for_each(|_| call.push(b"".as_slice())),
+                Some(Entry::Tombstone) => [b"".as_slice().into(), b"".as_slice().into(), b"".as_slice().into()],
                 None => {
                     self.notices.note(Error::new(
                         ErrorKind::Damaged,
@@ -134,12 +139,26 @@ impl Batch for Redis {
                     ));
                     continue;
                 }
+            };
+            if calls.is_empty() || self.link.is_spread() {
+                calls.push(Call::new(&APPLY, Vec::new()));
             }
-            call.key(self.keys.session(id));
+            if let Some(call) = calls.last_mut() {
+                change.into_iter().for_each(|argument| call.push(argument));
+                call.key(self.keys.session(id));
+            }
         }
-        match call.keys() {
+        match calls.len() {
             0 => Ok(()),
-            _ => self.link.run(call, None).map(|_| ()),
+            // Repeats what is safe to repeat, and leaves a server alone that does not answer.
+            1 => calls.into_iter().try_for_each(|call| self.link.run(call, None).map(|_| ())),
+            _ => {
+                let answers = self.link.run_all(calls, self.link.server().timeout);
+                answers.into_iter().try_for_each(|answer| match answer? {
+                    Value::Int(_) => Ok(()),
+                    other => Err(self.link.unexpected(other)),
+                })
+            }
         }
     }
 }
@@ -166,13 +185,14 @@ impl Backend for Redis {
                     .number(milliseconds(leases::LIFE))
             };
             let limit = self.link.server().timeout.min(RENEWAL);
-            match self.link.run_all(due.iter().map(renewal).collect(), limit) {
-                Ok(answers) => due.iter().zip(answers).for_each(|((token, _), answer)| match answer {
-                    Value::Int(renewed) => self.leases.settle(*token, renewed == 1),
+            let answers = self.link.run_all(due.iter().map(renewal).collect(), limit);
+            for ((token, _), answer) in due.iter().zip(answers) {
+                match answer {
+                    Ok(Value::Int(renewed)) => self.leases.settle(*token, renewed == 1),
                     // Not known to be lost: it is tried again.
-                    other => self.notices.note(self.link.unexpected(other)),
-                }),
-                Err(error) => self.notices.note(error),
+                    Ok(other) => self.notices.note(self.link.unexpected(other)),
+                    Err(error) => self.notices.note(error),
+                }
             }
         }
         self.leases.any()
