@@ -20,6 +20,11 @@
 //! evicted too: when nobody has the lock at commit, and the session still is what it was at `begin`, the lease is taken
 //! again and the change carried out.
 //!
+//! # Which server
+//! The one of the URL, or the master that Sentinels name whenever a connection is made (sentinel.rs), or the node of a
+//! cluster that has the slot of the session (cluster.rs). A failover may lose what was acknowledged last; a session is
+//! then what it was before, and a lease that was lost with it is treated as one that was evicted.
+//!
 //! # Trouble
 //! A connection found closed before anything is sent costs nothing but a new one. If it breaks while an answer is
 //! awaited, the same is sent once more: `begin` finds its own token in the lock, `commit` finds its lease gone and then
