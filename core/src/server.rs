@@ -359,7 +359,7 @@ mod tests {
             ("redis+cluster://h1?tls=maybe", "maybe"),
             ("redis+sentinel://h1/main?sentinel_password_file=/nowhere", "/nowhere"),
         ] {
-            let error = Server::parse(url).unwrap().err().expect(url);
+            let error = Server::parse(url).unwrap().expect_err(url);
             assert!(error.to_string().contains(part), "{url}: {error}");
         }
     }

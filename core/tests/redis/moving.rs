@@ -121,6 +121,29 @@ fn resharding_under_load_loses_no_count() {
     load.check_exactly(&machines[0]);
 }
 
+#[test]
+fn a_planned_failover_in_a_cluster_loses_no_count() {
+    let nodes = Nodes::start(&[]);
+    let machines: Vec<Redis> = (0..4).map(|_| machine(&nodes.url(""))).collect();
+    let load = Load::on(60);
+    std::thread::scope(|scope| {
+        let _end = load.ends_here();
+        for (first, store) in machines.iter().enumerate() {
+            let load = &load;
+            scope.spawn(move || load.work(store, first * 15));
+        }
+        until("it is under way", || load.total() > 400);
+        let master = nodes.master_of(KEY);
+        let replica = nodes.replica_of(master);
+        replica.tell(&["CLUSTER", "FAILOVER"]);
+        until("the replica is the master", || replica.text(&["INFO", "replication"]).unwrap().contains("role:master"));
+        let total = load.total();
+        until("it goes on for a while", || load.total() > total + 1000);
+    });
+    println!("the slowest increment took {:?}", load.longest());
+    load.check_exactly(&machines[0]);
+}
+
 /// Increments by four machines, in the middle of which a master comes to harm. Returns how long nobody could write to
 /// its sessions.
 fn harm(nodes: &mut Nodes, harm: impl FnOnce(&mut Server)) -> Duration {

@@ -25,6 +25,10 @@ impl Nodes {
             let mut all = vec!["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", &bus];
             all.extend(["--repl-diskless-sync-delay", "0"]);
             all.extend(options);
+            let tls = free_port().to_string();
+            if options.contains(&"--tls-cert-file") {
+                all.extend(["--tls-port", &tls]);
+            }
             Server::start(&all)
         };
         let nodes = Nodes { servers: (0..6).map(|_| node()).collect() };

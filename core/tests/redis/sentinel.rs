@@ -16,7 +16,7 @@ use crate::load::Load;
 use crate::server::{Server, ask, failure, free_port, machine, open, until, write_as};
 
 /// A Sentinel.
-struct Sentinel {
+pub struct Sentinel {
     process: Child,
     port: u16,
     _directory: TempDir,
@@ -31,7 +31,7 @@ impl Drop for Sentinel {
 
 impl Sentinel {
     /// One that watches the master at `port` by the name of `main`; `quorum` of them have to find it dead.
-    fn start(port: u16, quorum: u32, settings: &str) -> Sentinel {
+    pub fn start(port: u16, quorum: u32, settings: &str) -> Sentinel {
         // Somebody else may take the port before it does.
         for _ in 0..5 {
             let directory = tempfile::Builder::new().prefix("rustdb-sentinel-").tempdir().unwrap();
