@@ -122,6 +122,26 @@ fn resharding_under_load_loses_no_count() {
 }
 
 #[test]
+fn a_batch_for_a_cluster_that_does_not_answer_fails_in_time() {
+    // They take connections and never answer.
+    let silent = [0, 1].map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let hosts = silent.each_ref().map(|listener| listener.local_addr().unwrap().to_string()).join(",");
+    let store = machine(&format!("redis+cluster://{hosts}?connect_timeout=0.5&timeout=0.5"));
+    let record = Record::new(b"1".as_slice(), in_an_hour());
+    let names: Vec<String> = (0..200).map(|number| format!("s{number}")).collect();
+    let mut entries: Vec<(&str, Vec<u8>)> = Vec::new();
+    for name in &names {
+        let mut entry = vec![0; HEADER + record.payload.len()];
+        encode_session(id(name), &record, &mut entry);
+        entries.push((name, entry));
+    }
+    let begun = Instant::now();
+    let failed = store.apply(&mut entries.iter().map(|(name, entry)| (id(name), entry.as_slice())));
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::Unreachable);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn a_planned_failover_in_a_cluster_loses_no_count() {
     let nodes = Nodes::start(&[]);
     let machines: Vec<Redis> = (0..4).map(|_| machine(&nodes.url(""))).collect();

@@ -92,26 +92,15 @@ impl Cluster {
             let fault = match node.send(dial, slice::from_ref(call), asking) {
                 Ok(mut answers) => {
                     let answer = answers.pop().unwrap_or(Value::Nil);
-                    let way = Way::of(&answer, &node.address);
-                    if matches!(way, Way::Here) {
-                        return Ok(answer);
-                    }
-                    if !matches!(way, Way::Nowhere) {
-                        trouble = None;
-                    }
-                    match way {
-                        Way::Moved(address) | Way::Ask(address) if redirections < MOST_REDIRECTIONS => {
-                            redirections += 1;
-                            let once = matches!(Way::of(&answer, &node.address), Way::Ask(_));
-                            let there = self.node(&address);
-                            if !once {
-                                self.moved(call.slot(), &there);
-                            }
-                            if redirections > FEW_REDIRECTIONS {
-                                std::thread::sleep(STEP);
-                            }
-                            sent_to = Some((there, once));
-                            continue;
+                    match Way::of(&answer, &node.address) {
+                        Way::Here => return Ok(answer),
+                        Way::Moved(to) if redirections < MOST_REDIRECTIONS => {
+                            sent_to = Some((self.moved(call.slot(), &to), false));
+                            None
+                        }
+                        Way::Ask(to) if redirections < MOST_REDIRECTIONS => {
+                            sent_to = Some((self.map.lock().node(&to), true));
+                            None
                         }
                         Way::Moving if begun.elapsed() + STEP < limits.answer => {
                             redirections = 0;
@@ -119,13 +108,20 @@ impl Cluster {
                             continue;
                         }
                         Way::Nowhere => match answer {
-                            Value::ServerError(error) => Fault::Refused(error),
+                            Value::ServerError(error) => Some(Fault::Refused(error)),
                             other => return Ok(other),
                         },
-                        _ => return Ok(answer),
+                        Way::Moved(_) | Way::Ask(_) | Way::Moving => return Ok(answer),
                     }
                 }
-                Err(fault) => fault,
+                Err(fault) => Some(fault),
+            };
+            let Some(fault) = fault else {
+                redirections += 1;
+                if redirections > FEW_REDIRECTIONS {
+                    std::thread::sleep(STEP);
+                }
+                continue;
             };
             self.doubt();
             match fault {
@@ -157,9 +153,15 @@ impl Cluster {
         let deadline = Instant::now() + limit;
         let mut answers: Vec<Option<Result<Value>>> = calls.iter().map(|_| None).collect();
         let mut groups: Vec<(Arc<Node>, Vec<usize>, Vec<Call<'_>>)> = Vec::new();
+        // Where one is not known none is, most likely, and the nodes are not asked again for each.
+        let mut unknown: Option<Error> = None;
         for (place, call) in calls.into_iter().enumerate() {
-            match self.owner(dial, call.slot()) {
-                Err(error) => answers[place] = Some(Err(error)),
+            let owner = unknown.clone().map_or_else(|| self.owner(dial, call.slot()), Err);
+            match owner {
+                Err(error) => {
+                    unknown = Some(error.clone());
+                    answers[place] = Some(Err(error));
+                }
                 Ok(node) => match groups.iter_mut().find(|(other, ..)| Arc::ptr_eq(other, &node)) {
                     Some((_, places, calls)) => {
                         places.push(place);
@@ -253,26 +255,25 @@ impl Cluster {
         Err(failure.unwrap_or_else(|| dial.error(Fault::Unreached(io::ErrorKind::TimedOut.into()), None)))
     }
 
-    /// The node at an address.
-    fn node(&self, address: &Address) -> Arc<Node> {
-        self.map.lock().node(address)
-    }
-
     /// Has the map read before it is used again.
     fn doubt(&self) {
         self.map.lock().doubtful = true;
     }
 
-    fn moved(&self, slot: u16, to: &Arc<Node>) {
+    /// Notes that a slot has moved to an address, and returns the node there.
+    fn moved(&self, slot: u16, to: &Address) -> Arc<Node> {
         let mut map = self.map.lock();
+        let node = map.node(to);
         if let Some(owner) = map.owners.get_mut(usize::from(slot)) {
-            *owner = Some(Arc::clone(to));
+            *owner = Some(Arc::clone(&node));
         }
         map.doubtful |= map.read.is_none_or(|read| read.elapsed() >= RARELY);
+        node
     }
 }
 
 impl Map {
+    /// The node at an address.
     fn node(&mut self, address: &Address) -> Arc<Node> {
         if let Some(node) = self.nodes.iter().find(|node| node.address == *address) {
             return Arc::clone(node);
