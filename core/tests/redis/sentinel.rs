@@ -242,6 +242,16 @@ fn a_connection_to_a_master_that_became_a_replica_is_left() {
 
 #[test]
 fn a_master_killed_under_load_loses_nothing_that_its_replica_had() {
+    harm(Server::kill);
+}
+
+#[test]
+fn a_master_that_hangs_under_load_is_replaced() {
+    harm(|server| server.stand_still(true));
+}
+
+/// Increments by four machines, in the middle of which the master comes to harm.
+fn harm(harm: impl FnOnce(&mut Server)) {
     let mut at = Fixture::start(1, 3, &[]);
     let url = at.url("?connect_timeout=1&timeout=2");
     let machines: Vec<Redis> = (0..4).map(|_| open(&url, true, Duration::from_secs(8))).collect();
@@ -257,7 +267,7 @@ fn a_master_killed_under_load_loses_nothing_that_its_replica_had() {
         since = load.acknowledged();
         let (written, _) = at.offsets();
         until("the replica has that", || at.offsets().1 >= written);
-        at.servers[0].kill();
+        harm(&mut at.servers[0]);
         let killed = Instant::now();
         until_then = load.acknowledged();
         let total = load.total();

@@ -86,8 +86,10 @@ impl Redis {
     /// The store on `server`; it connects when it is first used. `locking`: whether requests of one session exclude each
     /// other; `lock_wait`: for how long one waits for another machine's. Options of the URL:
     ///
-    /// - `prefix=TEXT`: what all keys begin with; `PHPREDIS_SESSION:` if it is not given.
-    /// - `ca=FILE`: with `rediss://`, certificates (PEM) of which one must have signed the server's; without it, those the
+    /// - `prefix=TEXT`: what all keys begin with; `PHPREDIS_SESSION:` if it is not given, in a cluster
+    ///   `PHPREDIS_CLUSTER_SESSION:`.
+    /// - `sentinel_user=TEXT` and `sentinel_password=TEXT`: for Sentinels that ask for a password of their own.
+    /// - `ca=FILE`: with TLS, certificates (PEM) of which one must have signed the server's; without it, those the
     ///   system trusts.
     /// - `cert=FILE` and `key=FILE`: our own certificate and its key (PEM), for a server that asks for one.
     /// - `verify=0`: any certificate is taken. The connection is encrypted then, but whoever is able to sit between this
