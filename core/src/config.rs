@@ -212,8 +212,9 @@ fn not_a_store(entry: &str, url: &str) -> Error {
         format!(
             "{entry} = \"{url}\" is not a store; it takes \"\" (an embedded store in the default directory), \
              \"embedded:///DIRECTORY\" with an absolute path, \"mysql://USER:PASSWORD@HOST/DATABASE\", \
-             \"redis://HOST\", \"rediss://HOST\" (TLS) or \"redis+unix:///SOCKET\", \
-             or one of Redis and one of MySQL with a space between; % starts two hexadecimal digits"
+             \"redis://HOST\", \"rediss://HOST\" (TLS), \"redis+unix:///SOCKET\", \"redis+sentinel://HOST,HOST/MASTER\" or \
+             \"redis+cluster://HOST,HOST\", or one of Redis and one of MySQL with a space between; % starts two \
+             hexadecimal digits"
         ),
     )
 }

@@ -10,7 +10,8 @@ require __DIR__ . '/../lib/all.php';
 require __DIR__ . '/../fpm/site.php';
 require __DIR__ . '/../fpm/ledger.php';
 require __DIR__ . '/machines.php';
-foreach (['sharing', 'failing', 'alone', 'switching', 'chain'] as $tests) {
+require __DIR__ . '/standby.php';
+foreach (['sharing', 'failing', 'alone', 'switching', 'standby', 'chain'] as $tests) {
     require __DIR__ . "/tests/$tests.php";
 }
 Runner::finish();
