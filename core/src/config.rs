@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::chain::front::{self, Front};
 use crate::error::{Error, ErrorKind, Result};
 use crate::server::Server;
 
@@ -44,6 +45,8 @@ pub enum StoreUrl {
     Server {
         /// The server.
         server: Server,
+        /// What stands in front of it, in a chain.
+        front: Option<Box<Front>>,
         /// What PHP was told: it names the default directory, where locks and counters of this machine are.
         save_path: String,
     },
@@ -120,6 +123,14 @@ impl Settings {
         let on_server = matches!(store, StoreUrl::Server { .. });
         let multi_host = match value("multi_host") {
             "auto" => on_server,
+            "off" | "0" | "" if matches!(store, StoreUrl::Server { front: Some(_), .. }) => {
+                return Err(wrong(
+                    "multi_host",
+                    "off",
+                    "\"auto\" or \"on\" with a chain: a machine alone has its sessions in its own buffer, and needs no Redis \
+                     in front of MySQL",
+                ));
+            }
             // php.ini reads an unquoted `off` as an empty string, and `on` as 1.
             "off" | "0" | "" => false,
             "on" | "1" if on_server => true,
@@ -184,8 +195,13 @@ fn store(url: &str, save_path: &str) -> Result<StoreUrl> {
             false => Ok(StoreUrl::Default { save_path: save_path.to_owned() }),
         };
     }
+    let save_path = save_path.to_owned();
+    if let Some(chain) = front::parse(url) {
+        let (front, server) = chain?;
+        return Ok(StoreUrl::Server { server, front: Some(Box::new(front)), save_path });
+    }
     if let Some(server) = Server::parse(url) {
-        return Ok(StoreUrl::Server { server: server?, save_path: save_path.to_owned() });
+        return Ok(StoreUrl::Server { server: server?, front: None, save_path });
     }
     embedded(url).map_err(|_| not_a_store("rustdb.store", &redacted(url)))
 }
@@ -196,7 +212,9 @@ fn not_a_store(entry: &str, url: &str) -> Error {
         format!(
             "{entry} = \"{url}\" is not a store; it takes \"\" (an embedded store in the default directory), \
              \"embedded:///DIRECTORY\" with an absolute path, \"mysql://USER:PASSWORD@HOST/DATABASE\", \
-             \"redis://HOST\", \"rediss://HOST\" (TLS) or \"redis+unix:///SOCKET\"; % starts two hexadecimal digits"
+             \"redis://HOST\", \"rediss://HOST\" (TLS), \"redis+unix:///SOCKET\", \"redis+sentinel://HOST,HOST/MASTER\" or \
+             \"redis+cluster://HOST,HOST\", or one of Redis and one of MySQL with a space between; % starts two \
+             hexadecimal digits"
         ),
     )
 }
@@ -221,8 +239,17 @@ fn embedded(url: &str) -> std::result::Result<StoreUrl, ()> {
     Ok(StoreUrl::Embedded(clean))
 }
 
-/// A URL without what stands before its last `@`: that may be a password.
-pub fn redacted(url: &str) -> String {
+/// A value of `rustdb.store` without what stands before the last `@`: that may be a password. In a chain, without what
+/// stands before the last one of each URL.
+pub fn redacted(store: &str) -> String {
+    match front::parse(store) {
+        // Only where both are understood is it certain where one ends.
+        Some(Ok(_)) => store.split_whitespace().map(redacted_url).collect::<Vec<_>>().join(" "),
+        _ => redacted_url(store),
+    }
+}
+
+fn redacted_url(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
         (None, Some(at)) => format!("***{}", &url[at..]),

@@ -17,6 +17,7 @@ use crate::backend::redis::Redis;
 use crate::background::{self, Alarm, Chore};
 use crate::buffer::{self, Buffer, epoch::Epochs, place::Place};
 use crate::buffered::{Buffered, Parts};
+use crate::chain::{Chain, copies::Copies, front::Front};
 use crate::claim;
 use crate::collector::{self, Collection};
 use crate::config::{LockMode, Settings, StoreUrl};
@@ -103,12 +104,12 @@ impl Host {
                 directory::prepare(path)?;
                 (path.clone(), 0)
             }
-            StoreUrl::Server { server, save_path } => {
+            StoreUrl::Server { server, front, save_path } => {
                 let name = format!("server-{:016x}", XxHash3_64::oneshot(server.identity().as_bytes()));
                 let path = directory::default_store(save_path)?.join(name);
                 directory::prepare(&path)?;
                 let mut hasher = DefaultHasher::new();
-                (server, settings.multi_host, settings.lock, settings.lock_wait).hash(&mut hasher);
+                (server, front, settings.multi_host, settings.lock, settings.lock_wait).hash(&mut hasher);
                 (path, hasher.finish())
             }
         };
@@ -131,7 +132,9 @@ impl Host {
         let begun = Instant::now();
         let host = loop {
             let opened = match &settings.store {
-                StoreUrl::Server { server, .. } if settings.multi_host => Host::open_shared(&key.0, server, settings),
+                StoreUrl::Server { server, front, .. } if settings.multi_host => {
+                    Host::open_shared(&key.0, server, front.as_deref(), settings)
+                }
                 _ => Host::open_alone(&key.0, settings),
             };
             match opened {
@@ -229,14 +232,18 @@ impl Host {
         })
     }
 
-    /// Opens a store that other machines have too.
-    fn open_shared(directory: &Path, server: &Server, settings: &Settings) -> Result<Host> {
+    /// Opens a store that other machines have too, perhaps with a front to it. Its directory is that of the same store without
+    /// a front: they exclude each other.
+    fn open_shared(directory: &Path, server: &Server, front: Option<&Front>, settings: &Settings) -> Result<Host> {
         let (owner, shared) = Owner::join(directory, false, |_| Shared::open(directory).map(Arc::new))?;
-        let store = open_server(server, settings, &shared)?;
+        let (name, store) = match front {
+            None => (server.to_string(), open_server(server, settings, &shared)?),
+            Some(front) => (format!("{} {server}", front.server), open_chain(front, server, settings, directory)?),
+        };
         claim::refuse_owned(&*store, server)?;
         let flusher = Flusher::new(HostLocks::open(directory, Arc::clone(&shared))?);
         Ok(Host {
-            name: server.to_string(),
+            name,
             directory: directory.to_owned(),
             shared,
             notices: Notices::default(),
@@ -409,11 +416,19 @@ impl Host {
     }
 }
 
+/// A chain: `front` has copies of what is in the store of `server`, which is a MySQL.
+fn open_chain(front: &Front, server: &Server, settings: &Settings, directory: &Path) -> Result<Box<dyn Backend>> {
+    let redis = Redis::open(&front.server, false, Duration::ZERO)?;
+    let mysql = Mysql::open(server, settings.lock == LockMode::Exclusive, settings.lock_wait)?;
+    let name = format!("copies-{:016x}", XxHash3_64::oneshot(front.server.identity().as_bytes()));
+    Ok(Box::new(Chain::new(redis, mysql, Copies::open(directory, &name)?, front.least)))
+}
+
 /// A store on a server. Leases are for those that several machines share.
 fn open_server(server: &Server, settings: &Settings, shared: &Shared) -> Result<Box<dyn Backend>> {
     let leases = settings.multi_host && settings.lock == LockMode::Exclusive;
     Ok(match server.product {
-        Product::Mysql => Box::new(Mysql::open(server, leases, settings.lock_wait)?),
+        Product::Mysql => Box::new(Mysql::open(server, leases, settings.lock_wait)?.on_machine(shared.machine())),
         Product::Redis => Box::new(Redis::open(server, leases, settings.lock_wait)?.on_machine(shared.machine())),
     })
 }

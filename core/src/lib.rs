@@ -10,6 +10,7 @@
 //! - [`buffered`]: the [`buffer`] in shared memory in front of a store; a store itself. [`unbuffered`]: a store without
 //!   one. [`collector`]: how either collects garbage.
 //! - [`backend`]: the stores, one folder each; [`backend::embedded`] needs no server.
+//! - [`chain`]: Redis in front of MySQL; a store too.
 //! - [`record`] and [`entry`]: what a session is, and how it is laid out as one value.
 //! - `claim`: a store on a server that one machine has for itself.
 //! - [`config`]: the settings, as types; [`server`]: where a store on a server is. [`error`], [`notices`]: what can go wrong and who hears of it.
@@ -22,6 +23,7 @@ pub mod backend;
 pub mod background;
 pub mod buffer;
 pub mod buffered;
+pub mod chain;
 mod claim;
 pub mod collector;
 pub mod config;

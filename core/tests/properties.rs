@@ -130,6 +130,15 @@ proptest! {
                 prop_assert!(!redacted(&url).contains(&password));
             }
         }
+        for (front, behind) in [("redis", "mysql"), ("mysql", "redis"), ("redis", "postgres"), ("rediss", "mysql://h/d mysql")] {
+            let chain = format!("{front}://{user}:{password}@cache {behind}://{user}:{password}@host/db");
+            let said = match Settings::parse(&raw("store", &chain)) {
+                Err(error) => format!("{error} {error:?}"),
+                Ok(settings) => format!("{settings:?}"),
+            };
+            prop_assert!(!said.contains(&password), "{}", said);
+            prop_assert!(!redacted(&chain).contains(&password));
+        }
     }
 
     #[test]
@@ -179,6 +188,26 @@ fn a_store_on_a_server_is_not_written_behind() {
     assert_eq!(Settings::parse(&settings).unwrap().write, WriteMode::Through);
     settings.values[place] = "behind".into();
     assert!(Settings::parse(&settings).unwrap_err().to_string().contains("rustdb.write"));
+}
+
+#[test]
+fn a_chain_is_read_from_both_its_urls_and_is_several_machines() {
+    let mut settings = raw("store", "redis://:a@cache?least=7 mysql://web:b@db/shop");
+    let parsed = Settings::parse(&settings).unwrap();
+    assert!(parsed.multi_host);
+    match parsed.store {
+        StoreUrl::Server { server, front: Some(front), .. } => {
+            assert_eq!((server.to_string(), server.password.as_str()), ("mysql://web@db:3306/shop".to_owned(), "b"));
+            let name = front.server.to_string();
+            assert_eq!((name.as_str(), front.server.password.as_str(), front.least), ("redis://cache:6379", "a", 7));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(redacted(&settings.values[0]), "redis://***@cache?least=7 mysql://***@db/shop");
+    let place = ENTRIES.iter().position(|(name, _)| *name == "multi_host").unwrap();
+    settings.values[place] = "off".into();
+    let refused = Settings::parse(&settings).unwrap_err().to_string();
+    assert!(refused.starts_with("rustdb.multi_host = \"off\"") && refused.contains("buffer"), "{refused}");
 }
 
 #[test]

@@ -10,19 +10,20 @@ final class RedisServer
     private Process $process;
 
     /** @param list<string> $options of redis-server */
-    public function __construct(private readonly Sandbox $sandbox, private readonly array $options = [])
+    public function __construct(private readonly Sandbox $sandbox, private readonly array $options = [],
+        private readonly string $name = 'redis')
     {
         if (!is_executable('/usr/bin/redis-server')) {
             missing_package('redis-server');
         }
-        $this->socket = $sandbox->directory('redis', 0755, worker_user()) . '/redis.sock';
+        $this->socket = $sandbox->directory($name, 0755, worker_user()) . '/redis.sock';
         $this->port = free_port();
         $this->start();
     }
 
     public function start(): void
     {
-        $this->process = $this->sandbox->start('redis', ['redis-server', '--port', (string) $this->port, '--bind', '127.0.0.1',
+        $this->process = $this->sandbox->start($this->name, ['redis-server', '--port', (string) $this->port, '--bind', '127.0.0.1',
             '--unixsocket', $this->socket, '--unixsocketperm', '777', '--dir', dirname($this->socket), '--daemonize', 'no',
             '--save', '', '--appendonly', 'yes', '--appendfsync', 'always', ...$this->options], user: worker_user());
         wait_until('Redis listens', function () {

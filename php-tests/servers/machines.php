@@ -12,6 +12,12 @@ final class Backend
     {
     }
 
+    /** The URL with more options. */
+    public function url(string $options): string
+    {
+        return $this->url . (str_contains($this->url, '?') ? '&' : '?') . $options;
+    }
+
     public static function start(string $kind, Sandbox $sandbox): self
     {
         if ($kind === 'redis') {
@@ -22,7 +28,8 @@ final class Backend
         $server = new MariaDb($sandbox, "CREATE DATABASE shop;
             CREATE USER 'keeper'@'%' IDENTIFIED BY '" . PASSWORD . "';
             GRANT ALL ON shop.* TO 'keeper'@'%';", $port);
-        return new self($server, 'mysql://keeper:' . rawurlencode(PASSWORD) . "@127.0.0.1:$port/shop");
+        $lock = $kind === 'lease' ? '?lock=lease' : '';
+        return new self($server, 'mysql://keeper:' . rawurlencode(PASSWORD) . "@127.0.0.1:$port/shop$lock");
     }
 }
 
@@ -33,7 +40,7 @@ final class Backend
  */
 function test_servers(string $name, callable $body): void
 {
-    foreach (['redis' => 'Redis', 'mysql' => 'MariaDB'] as $kind => $label) {
+    foreach (['redis' => 'Redis', 'mysql' => 'MariaDB', 'lease' => 'MariaDB with locks as rows'] as $kind => $label) {
         test("$label: $name", fn (Sandbox $sandbox) => $body($sandbox, Backend::start($kind, $sandbox)));
     }
 }

@@ -60,20 +60,29 @@ impl<C> Pool<C> {
     /// # Errors
     /// That of `connect`, for its caller and for all who come within the next second.
     pub fn connect(&self, connect: impl FnOnce() -> Result<C>) -> Result<C> {
-        if let Some((at, error)) = &*self.failure.lock() {
-            if at.elapsed() < PAUSE {
-                return Err(error.clone());
-            }
+        if let Some(error) = self.lately_failed() {
+            return Err(error);
         }
         let connected = connect();
-        *self.failure.lock() = connected.as_ref().err().map(|error| (Instant::now(), error.clone()));
+        self.note(connected.as_ref().err());
         connected
+    }
+
+    /// Why somebody failed to connect a moment ago.
+    pub fn lately_failed(&self) -> Option<Error> {
+        let failure = self.failure.lock();
+        failure.as_ref().filter(|(at, _)| at.elapsed() < PAUSE).map(|(_, error)| error.clone())
+    }
+
+    /// Notes how connecting went.
+    pub fn note(&self, failure: Option<&Error>) {
+        *self.failure.lock() = failure.map(|error| (Instant::now(), error.clone()));
     }
 
     /// Notes that the server did not answer in time, so that nobody else waits for it during the next second.
     pub fn note_silence(&self, error: &Error) {
         self.clear();
-        *self.failure.lock() = Some((Instant::now(), error.clone()));
+        self.note(Some(error));
     }
 }
 

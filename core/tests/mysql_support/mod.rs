@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // Each test binary uses its own part of this module.
 
+pub mod galera;
 pub mod proxy;
 
 use std::process::{Child, Command, Output, Stdio};
@@ -11,11 +12,12 @@ use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 use rustdb_core::backend::mysql::Mysql;
+use rustdb_core::record::Record;
 use rustdb_core::server::Server;
 use rustdb_core::store::{Access, Begun, Change, Committed, Found, Lease, Store};
 use tempfile::TempDir;
 
-use crate::contract_support::id;
+use crate::contract_support::{id, in_an_hour, read};
 
 /// Ends a hang. It measures nothing.
 pub const HANG: Duration = Duration::from_secs(60);
@@ -40,6 +42,10 @@ fn program(names: &[&str]) -> String {
     found.unwrap_or_else(|| panic!("{} is missing; install the package mariadb-server", names[0]))
 }
 
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
@@ -52,6 +58,14 @@ fn is_root() -> bool {
 impl Mariadb {
     /// A server with these options besides the usual ones.
     pub fn start(options: &[&str]) -> Mariadb {
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let server = Self::start_at(Self::prepare(), options);
+        server.let_testers_in();
+        server
+    }
+
+    /// The files of a new server.
+    fn prepare() -> TempDir {
         let directory = tempfile::Builder::new().prefix("rustdb-mysql-").tempdir().unwrap();
         // A server that starts deletes what looks like temporary tables left behind, also those of another server.
         std::fs::create_dir(directory.path().join("tmp")).unwrap();
@@ -67,15 +81,21 @@ impl Mariadb {
         }
         let installed = install.output().unwrap();
         assert!(installed.status.success(), "{}", said(&installed));
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        directory
+    }
+
+    fn start_at(directory: TempDir, options: Vec<String>) -> Mariadb {
+        let port = free_port();
         let child = Self::spawn(&directory, port, &options);
         let mut server = Mariadb { child, directory, port, options };
         server.wait();
-        let mut root = server.root();
+        server
+    }
+
+    fn let_testers_in(&self) {
+        let mut root = self.root();
         root.query_drop(format!("CREATE USER tester@'%' IDENTIFIED BY '{PASSWORD}'")).unwrap();
         root.query_drop("GRANT ALL ON `t%`.* TO tester@'%'").unwrap();
-        server
     }
 
     /// The server that tests share which leave it as it was; it ends with the last of them.
@@ -244,6 +264,29 @@ pub fn payload(found: Found) -> Option<Vec<u8>> {
         Found::Missing => None,
         Found::Current(_) => panic!("nothing is known, so nothing can be current"),
     }
+}
+
+/// Counts a session up until it was acknowledged so many times. Returns how many more tries failed, of which it is not
+/// known whether they counted.
+pub fn count_up(store: &Mysql, name: &str, times: u64) -> u64 {
+    let (mut done, mut lost) = (0, 0);
+    while done < times {
+        // A new connection may be hit as well, and is not tried again.
+        let Ok(begun) = store.begin(id(name), Access::Exclusive, None) else { continue };
+        let count: u64 = String::from_utf8(payload(begun.found).unwrap()).unwrap().parse().unwrap();
+        let next = Record::new((count + 1).to_string().into_bytes(), in_an_hour());
+        match store.commit(id(name), Change::Write(&next), begun.lease) {
+            Ok(Committed::Done) => done += 1,
+            Ok(Committed::LeaseLost) | Err(_) => lost += 1,
+            Ok(other) => panic!("{other:?}"),
+        }
+    }
+    lost
+}
+
+/// What it has been counted up to.
+pub fn counted(store: &Mysql, name: &str) -> u64 {
+    String::from_utf8(read(store, name).unwrap()).unwrap().parse().unwrap()
 }
 
 /// Waits for a condition.

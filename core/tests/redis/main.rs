@@ -3,9 +3,14 @@
 #[macro_use]
 #[path = "../contract_support/mod.rs"]
 mod contract_support;
+mod cluster;
 mod lease;
+mod load;
+mod moving;
+mod nodes;
 mod phpredis;
 mod proxy;
+mod sentinel;
 mod server;
 mod store;
 mod tls;

@@ -24,7 +24,7 @@ session_write_close();
 "#;
 
 /// The PHP that php-config stands for, or the one in PATH.
-fn php() -> String {
+pub fn php() -> String {
     let config = std::env::var("PHP_CONFIG").unwrap_or_else(|_| "php-config".to_owned());
     let asked = Command::new(config).arg("--php-binary").output();
     let binary = asked.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();

@@ -40,7 +40,7 @@ impl Server {
         // Somebody else may take the port before the server does.
         for _ in 0..5 {
             let directory = tempfile::Builder::new().prefix("rustdb-redis-").tempdir().unwrap();
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let port = free_port();
             let process = spawn(&directory, port, &options);
             let mut server = Server { process, directory, port, options: options.clone() };
             if server.comes_up() {
@@ -172,6 +172,21 @@ fn spawn(directory: &TempDir, port: u16, options: &[String]) -> Child {
         .unwrap_or_else(|error| {
             panic!("cannot run {program}: {error}; install the package redis-server, or name a server in REDIS_SERVER")
         })
+}
+
+/// A port that nobody uses just now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Sends a command to whatever listens at a port of this machine.
+pub fn ask(port: u16, command: &[&str]) -> redis::RedisResult<Value> {
+    let mut connection = redis::Client::open(("127.0.0.1", port))?.get_connection()?;
+    let mut packed = redis::cmd(command[0]);
+    command[1..].iter().for_each(|argument| {
+        packed.arg(*argument);
+    });
+    packed.query(&mut connection)
 }
 
 /// A store on it.

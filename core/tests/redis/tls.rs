@@ -9,6 +9,8 @@ use rustdb_core::store::{Access, Store};
 use tempfile::TempDir;
 
 use crate::contract_support::{id, in_an_hour, read, write};
+use crate::nodes::Nodes;
+use crate::sentinel::Sentinel;
 use crate::server::{Server, machine};
 
 fn openssl(directory: &Path, arguments: &str) {
@@ -58,9 +60,13 @@ fn tls_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn url(server: &Server, host: &str, options: &str) -> String {
+fn port(server: &Server) -> u16 {
     let (_, port): (String, u16) = redis::from_redis_value(server.tell(&["CONFIG", "GET", "tls-port"])).unwrap();
-    format!("rediss://{host}:{port}?timeout=5{options}")
+    port
+}
+
+fn url(server: &Server, host: &str, options: &str) -> String {
+    format!("rediss://{host}:{}?timeout=5{options}", port(server))
 }
 
 #[test]
@@ -112,4 +118,53 @@ fn a_client_shows_its_own_certificate() {
     write(&machine(&url(&server, "localhost", &options)), "a", b"x", in_an_hour());
     let without = machine(&url(&server, "localhost", &format!("&ca={}", file("ca.pem"))));
     assert_eq!(without.begin(id("a"), Access::ReadOnly, None).unwrap_err().kind(), ErrorKind::Unreachable);
+}
+
+#[test]
+fn sentinels_and_their_master_are_reached_by_tls() {
+    let made = certificates("DNS:localhost,IP:127.0.0.1");
+    let file = |name: &str| made.path().join(name).display().to_string();
+    let server = server(made.path(), "no");
+    let own = tls_port();
+    let settings = format!(
+        "tls-port {own}\ntls-replication yes\ntls-auth-clients no\ntls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}",
+        file("server.pem"),
+        file("server.key"),
+        file("ca.pem")
+    );
+    let _sentinel = Sentinel::start(port(&server), 1, &settings);
+    for (number, url) in ["rediss+sentinel://localhost:PORT/main?", "redis+sentinel://localhost:PORT/main?tls=1&"]
+        .into_iter()
+        .enumerate()
+    {
+        let store = machine(&format!("{}ca={}", url.replace("PORT", &own.to_string()), file("ca.pem")));
+        write(&store, &format!("s{number}"), b"x", in_an_hour());
+    }
+    assert_eq!(server.keys().len(), 2);
+}
+
+#[test]
+fn all_nodes_of_a_cluster_are_reached_by_tls() {
+    let made = certificates("DNS:localhost,IP:127.0.0.1");
+    let file = |name: &str| made.path().join(name).display().to_string();
+    let (cert, key, ca) = (file("server.pem"), file("server.key"), file("ca.pem"));
+    let nodes = Nodes::start(&[
+        "--tls-cert-file",
+        &cert,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &ca,
+        "--tls-auth-clients",
+        "no",
+        "--tls-cluster",
+        "yes",
+        "--tls-replication",
+        "yes",
+    ]);
+    let store = machine(&format!("rediss+cluster://localhost:{}?ca={ca}", port(&nodes.servers[0])));
+    for number in 0..20 {
+        write(&store, &format!("s{number}"), b"x", in_an_hour());
+    }
+    assert!(nodes.servers[..3].iter().all(|node| !node.keys().is_empty()));
 }

@@ -69,7 +69,7 @@ test_servers('a server that was killed is said to be down at once, and works aga
 });
 
 test_servers('a server that hangs costs each request its limits and no more', function (Sandbox $sandbox, Backend $backend) {
-    $site = new Site($sandbox, store: Store::on_server($sandbox, "$backend->url?connect_timeout=1&timeout=1"));
+    $site = new Site($sandbox, store: Store::on_server($sandbox, $backend->url('connect_timeout=1&timeout=1')));
     $session = random_session();
     check_same(1, $site->browser($session)->send('/increment.php')->json()['n'], 'first count');
     $backend->server->signal(SIGSTOP);

@@ -1,13 +1,13 @@
 //! Many sessions in one transaction, in as few packets as they fit into.
 
+use super::Mysql;
 use super::failure::{Cause, Failure};
 use super::statements::Piece;
 use super::table::Table;
-use super::{Mysql, TRIES};
 use crate::entry::{self, Entry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Record, SessionId, now};
-use crate::store::Batch;
+use crate::store::{Batch, Change};
 
 /// What a packet has at most, however much the server takes, unless one session alone needs more: bigger ones save
 /// nothing any more.
@@ -36,7 +36,12 @@ impl Batch for Mysql {
                 Err(failure) => failure,
             };
             // Also where only the answer was lost: everything written twice is the same as once.
-            if tries == TRIES || !matches!(failure.cause, Cause::Busy | Cause::Closed) {
+            let again = match failure.cause {
+                Cause::Busy | Cause::Closed => true,
+                Cause::Silent | Cause::Unfit => self.hosts.are_several(),
+                Cause::NoTable | Cause::Duplicate | Cause::Other => false,
+            };
+            if !again || tries == self.tries() {
                 return Err(failure.error);
             }
             tries += 1;
@@ -49,7 +54,10 @@ impl Mysql {
     fn transact(&self, changes: &[(SessionId<'_>, Option<Record<'_>>)]) -> Result<(), Failure> {
         let (mut connection, _) = self.any_connection()?;
         let run = |connection: &mut super::Connection| {
-            let table = self.table(connection)?;
+            let mut table = self.table(connection)?;
+            for record in changes.iter().filter_map(|(_, record)| record.as_ref()) {
+                table = self.widened(connection, &table, Change::Write(record))?.unwrap_or(table);
+            }
             let now = now();
             let pieces: Vec<Piece> =
                 changes.iter().map(|(id, record)| table.piece(*id, record.as_ref(), now)).collect();
@@ -58,8 +66,8 @@ impl Mysql {
             }
             Ok(())
         };
-        run(&mut connection).inspect_err(|failure| self.learn(failure))?;
-        self.pool.put(connection);
+        run(&mut connection).inspect_err(|failure| self.learn(connection.host, failure))?;
+        self.hosts.put(connection);
         Ok(())
     }
 

@@ -17,10 +17,10 @@ impl Mysql {
     /// Reads a session without a lease.
     pub(super) fn begin_shared(&self, id: SessionId<'_>, known: Option<Version>) -> Result<Begun> {
         let (found, connection) = self.with(&mut |connection, table| {
-            let mut answers = connection.run(&table.read(id, known, now()))?;
+            let mut answers = connection.run_current(&table.read(id, known, now()))?;
             Ok(found(table, &answers.swap_remove(0).rows.pop().unwrap_or_default(), known))
         })?;
-        self.pool.put(connection);
+        self.hosts.put(connection);
         let found = found?;
         let existed = found != Found::Missing;
         Ok(Begun { found, lease: Lease { existed, unbuffered: existed, ..Lease::default() } })
@@ -63,7 +63,7 @@ impl Mysql {
             }
         })?;
         let Some((found, released)) = taken else {
-            self.pool.put(connection);
+            self.hosts.put(connection);
             return Err(self.lock_timeout());
         };
         // An unreadable session is nobody's to hold: the connection goes, and the lock with it.
@@ -72,7 +72,7 @@ impl Mysql {
         let token = match (if_exists && !existed, released) {
             (false, _) => self.leases.keep(connection),
             (true, true) => {
-                self.pool.put(connection);
+                self.hosts.put(connection);
                 0
             }
             // The lock goes with the connection.
@@ -81,7 +81,7 @@ impl Mysql {
         Ok(Begun { found, lease: Lease { token, existed, unbuffered: existed, ..Lease::default() } })
     }
 
-    fn lock_timeout(&self) -> Error {
+    pub(super) fn lock_timeout(&self) -> Error {
         Error::new(
             ErrorKind::LockTimeout,
             format!(
@@ -94,7 +94,7 @@ impl Mysql {
 }
 
 /// The session in the fields that [`Table::read`] asks for; no fields: there is none.
-fn found(table: &Table, fields: &[Option<Vec<u8>>], known: Option<Version>) -> Result<Found> {
+pub(super) fn found(table: &Table, fields: &[Option<Vec<u8>>], known: Option<Version>) -> Result<Found> {
     if fields.is_empty() {
         return Ok(Found::Missing);
     }

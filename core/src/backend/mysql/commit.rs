@@ -11,7 +11,7 @@ use crate::store::{Change, Committed, Lease};
 
 impl Mysql {
     /// Refuses a session that the server, or the table, would not take whole.
-    fn check_size(
+    pub(super) fn check_size(
         &self,
         (id, change): (SessionId<'_>, Change<'_>),
         sql: &str,
@@ -33,6 +33,8 @@ impl Mysql {
         let mut runs = 0;
         let (committed, connection) = self.with(&mut |connection, table| {
             runs += 1;
+            let widened = self.widened(connection, table, change)?;
+            let table = widened.as_deref().unwrap_or(table);
             if let (Change::Write(record), true) = (change, lease.fresh) {
                 return self.insert(connection, table, id, record, runs > 1);
             }
@@ -41,7 +43,7 @@ impl Mysql {
             let answers = connection.run(&sql)?;
             Ok(outcome(change, lease.existed, answers[0].affected))
         })?;
-        self.pool.put(connection);
+        self.hosts.put(connection);
         Ok(committed)
     }
 
@@ -74,6 +76,7 @@ impl Mysql {
         let name = lease::name(&self.target, id);
         let run = |connection: &mut Connection| {
             let table = self.table(connection)?;
+            let table = self.widened(connection, &table, change)?.unwrap_or(table);
             let hold = Hold::of(&name, lease.token);
             // Only a touch may find that it has to be followed by another commit, which needs the lock still.
             let keeps = matches!(change, Change::Touch(_)) && !lease.existed;
@@ -100,7 +103,7 @@ impl Mysql {
                 let released = answers.last().and_then(|last| last.first(0));
                 let affected = answers[0].affected;
                 match released {
-                    Some(b"1") => self.pool.put(connection),
+                    Some(b"1") => self.hosts.put(connection),
                     Some(b"2") => self.leases.keep_as(lease.token, connection),
                     // The lock was not this connection's, so nothing was written.
                     _ => return Ok(Committed::LeaseLost),
@@ -109,8 +112,9 @@ impl Mysql {
             }
             // The lock goes with the connection.
             Err(failure) => {
+                let host = connection.host;
                 drop(connection);
-                self.learn(&failure);
+                self.learn(host, &failure);
                 match failure.cause {
                     Cause::Closed => self.look_again(id, change, &name, lease.token),
                     _ => Err(failure.error),
@@ -143,13 +147,13 @@ impl Mysql {
             }
         }
         let (done, connection) = looked?;
-        self.pool.put(connection);
+        self.hosts.put(connection);
         Ok(if done { Committed::Done } else { Committed::LeaseLost })
     }
 }
 
 /// The statement for a change of a session that is there or not; `None` if there is nothing to do.
-fn statement(
+pub(super) fn statement(
     table: &Table,
     id: SessionId<'_>,
     change: Change<'_>,
@@ -166,7 +170,7 @@ fn statement(
 }
 
 /// What a statement that matched `affected` rows has done.
-fn outcome(change: Change<'_>, existed: bool, affected: u64) -> Committed {
+pub(super) fn outcome(change: Change<'_>, existed: bool, affected: u64) -> Committed {
     match change {
         Change::Touch(_) | Change::Write(_) if affected == 0 && existed => Committed::Ended,
         Change::Touch(_) if affected == 0 => Committed::Gone,
@@ -175,7 +179,7 @@ fn outcome(change: Change<'_>, existed: bool, affected: u64) -> Committed {
 }
 
 /// Whether a change was made, by what [`Table::whole`] answers later.
-fn is_done(table: &Table, answer: &Answer, change: Change<'_>, mark: u64) -> bool {
+pub(super) fn is_done(table: &Table, answer: &Answer, change: Change<'_>, mark: u64) -> bool {
     match change {
         Change::None => false,
         Change::Destroy => answer.rows.is_empty(),

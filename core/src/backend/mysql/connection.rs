@@ -20,6 +20,7 @@ use mysql::{Conn, DriverError, Opts, OptsBuilder, Value};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::failure::{Cause, Failure};
+use super::locks::{NO_SYNC, SYNC};
 use super::target::Target;
 use crate::server::Address;
 
@@ -56,10 +57,18 @@ impl Answer {
 pub(super) struct Connection {
     conn: Conn,
     target: Arc<Target>,
+    /// The number of its server in [`super::hosts::Hosts`].
+    pub(super) host: usize,
     /// The longest text that [`Connection::run`] may be given.
     pub(super) room: usize,
     /// Whether a wait for a lock may take fractions of a second: MariaDB does, MySQL rounds them.
     fractions: bool,
+    /// Whether the server is one of several that take changes: a Galera node, or a member of a replication group.
+    pub(super) clustered: bool,
+    /// Whether it has to be told to read what its cluster has committed.
+    pub(super) galera: bool,
+    /// Whether the server takes no changes.
+    read_only: bool,
     /// When the server last heard of this connection.
     pub(super) used: Instant,
     /// Whether the server ends it after a short silence; see [`super::lease`].
@@ -67,8 +76,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects and logs in. `wary`: the server did not answer when it was asked last.
-    pub(super) fn open(target: &Arc<Target>, wary: bool) -> Result<Connection, Failure> {
+    /// Connects to the server with the number `host`, and logs in. `wary`: it did not answer when it was asked last.
+    pub(super) fn open(target: &Arc<Target>, host: usize, wary: bool) -> Result<Connection, Failure> {
         let failed = |error| connect_failure(target, Failure::of(&target.server, error));
         let conn = dial(target, wary).map_err(failed)?;
         // While it logs in, the time for connecting is the limit of each answer; now that for answers is.
@@ -77,8 +86,12 @@ impl Connection {
         let mut connection = Connection {
             conn,
             target: Arc::clone(target),
+            host,
             room: LARGEST_PACKET,
             fractions: false,
+            clustered: false,
+            galera: false,
+            read_only: false,
             used: Instant::now(),
             strict: false,
         };
@@ -88,12 +101,27 @@ impl Connection {
             "SET NAMES binary;\
              SET SESSION autocommit=1,SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',\
              SESSION time_zone='+00:00',SESSION innodb_lock_wait_timeout={wait},SESSION lock_wait_timeout={wait};\
-             SELECT @@max_allowed_packet,VERSION()"
+             SELECT @@max_allowed_packet,VERSION(),@@global.read_only;\
+             SHOW VARIABLES WHERE Variable_name IN ('wsrep_on','group_replication_group_name')"
         ))?;
         let text = |column| answers[2].first(column).map(String::from_utf8_lossy).unwrap_or_default();
         connection.room = text(0).parse::<usize>().unwrap_or(LARGEST_PACKET).saturating_sub(PACKET_SLACK);
         connection.fractions = text(1).contains("MariaDB");
+        connection.read_only = !matches!(text(2).as_ref(), "0" | "OFF");
+        // A server that knows nothing of clusters does not have the variables at all.
+        let says = |name: &[u8], unset: &[&[u8]]| {
+            let named = |row: &&Vec<Option<Vec<u8>>>| row[0].as_deref() == Some(name);
+            let value = answers[3].rows.iter().find(named).and_then(|row| row[1].as_deref());
+            value.is_some_and(|value| !value.is_empty() && !unset.contains(&value))
+        };
+        connection.galera = says(b"wsrep_on", &[b"OFF", b"0"]);
+        connection.clustered = connection.galera || says(b"group_replication_group_name", &[]);
         Ok(connection)
+    }
+
+    /// The connection, if its server takes changes.
+    pub(super) fn writable(self) -> Result<Connection, Failure> {
+        if self.read_only { Err(Failure::read_only(&self.target.server, "read_only is set")) } else { Ok(self) }
     }
 
     /// Runs the statements in `sql`, separated by semicolons: one round trip. There are as many answers as statements.
@@ -106,6 +134,30 @@ impl Connection {
             }
             failure
         })
+    }
+
+    /// The same for a statement that may take as long as `limit`.
+    pub(super) fn run_long(&mut self, sql: &str, limit: Duration) -> Result<Vec<Answer>, Failure> {
+        let wait = |connection: &Connection, limit| {
+            let set = socket(&connection.conn).and_then(|socket| socket.set_read_timeout(Some(limit)));
+            set.map_err(|cause| Failure::of(&connection.target.server, cause.into()))
+        };
+        wait(self, limit)?;
+        let answers = self.run(sql)?;
+        wait(self, self.target.server.timeout)?;
+        Ok(answers)
+    }
+
+    /// The same for a statement that reads what other machines may have committed a moment ago, on other servers of a
+    /// cluster.
+    pub(super) fn run_current(&mut self, sql: &str) -> Result<Vec<Answer>, Failure> {
+        if !self.galera {
+            return self.run(sql);
+        }
+        let mut answers = self.run(&format!("{SYNC};{sql};{NO_SYNC}"))?;
+        answers.remove(0);
+        answers.pop();
+        Ok(answers)
     }
 
     fn exchange(&mut self, sql: &str) -> mysql::Result<Vec<Answer>> {
@@ -123,10 +175,15 @@ impl Connection {
         Ok(answers)
     }
 
+    /// How long statements may take of their own accord, so that their answer comes in time.
+    pub(super) fn patience(&self) -> Duration {
+        self.target.server.timeout / 2
+    }
+
     /// How long the next statement may wait for a lock, in seconds as SQL takes them, when `left` is left in all.
     /// Shorter than the wait for an answer. Zero: it may only look.
     pub(super) fn slice(&self, left: Duration) -> Duration {
-        let slice = left.min(self.target.server.timeout / 2).min(LONGEST_SLICE);
+        let slice = left.min(self.patience()).min(LONGEST_SLICE);
         if self.fractions { slice } else { Duration::from_secs(slice.as_secs()) }
     }
 }

@@ -19,6 +19,8 @@ pub(super) enum Cause {
     Closed,
     /// No answer came in time; whether the server did what it was asked is not known.
     Silent,
+    /// The server is there, but not for this: it is read-only, or a node without its cluster. Nothing was done.
+    Unfit,
     /// Others were in the way (a deadlock, a lock on a row): worth another try.
     Busy,
     /// The table is not there.
@@ -40,6 +42,13 @@ impl Failure {
     /// A failure that the server did not report.
     pub(super) fn other(kind: ErrorKind, message: String) -> Failure {
         Failure { cause: Cause::Other, error: Error::new(kind, message) }
+    }
+
+    /// The server takes no changes.
+    pub(super) fn read_only(server: &Server, text: &str) -> Failure {
+        let message =
+            format!("{server} is read-only: {text}; name the primary server in rustdb.store, or let it be written to");
+        Failure { cause: Cause::Unfit, error: Error::new(ErrorKind::Refused, message) }
     }
 
     /// A session of `bytes` is longer than a statement may be, which is `room`.
@@ -158,10 +167,14 @@ fn refused(server: &Server, code: u16, text: &str) -> Failure {
                  of sessions"
             ),
         ),
-        1209 | 1290 | 1792 | 1836 => (
-            Cause::Other,
-            Refused,
-            format!("{server} is read-only: {text}; name the primary server in rustdb.store, or let it be written to"),
+        1209 | 1290 | 1792 | 1836 => return Failure::read_only(server, text),
+        1047 => (
+            Cause::Unfit,
+            Unreachable,
+            format!(
+                "{server} is a node that has lost its cluster, or is not ready yet: {text}; see wsrep_cluster_status and \
+                 wsrep_local_state_comment there"
+            ),
         ),
         // 1030 and 3 wrap an error of the operating system: 28 is ENOSPC, 122 is EDQUOT.
         1021 | 1026 | 1114 => (Cause::Other, Full, format!("{server} has no room left: {text}; free space there")),
@@ -178,15 +191,16 @@ fn refused(server: &Server, code: u16, text: &str) -> Failure {
         1153 | 1406 => {
             (Cause::Other, Refused, format!("a session is too large for {server}: {text}; its last stored state stays"))
         }
-        1205 | 1213 => (
+        // 3101: a member of a replication group undid a transaction that another one had been faster than.
+        1205 | 1213 | 3101 => (
             Cause::Busy,
             Refused,
             format!("others kept {server} from changing the table of sessions: {text}; see what locks it for so long"),
         ),
         1146 => (Cause::NoTable, Refused, format!("{server} lost the table of sessions: {text}")),
         1062 => (Cause::Duplicate, Refused, format!("{server} has a session of this id")),
-        // A shutdown, a kill, an idle connection ended (4031: MySQL 8.0.24), a node of a cluster that is not ready.
-        1047 | 1053 | 1152 | 1158..=1161 | 1317 | 1927 | 4031 => {
+        // A shutdown, a kill, an idle connection ended (4031: MySQL 8.0.24), a commit that the cluster did not take.
+        1053 | 1180 | 1152 | 1158..=1161 | 1317 | 1927 | 4031 => {
             (Cause::Closed, Unreachable, format!("{server} ended the connection: {text}; see whether it was restarted"))
         }
         1064 => (Cause::Other, Internal, format!("{server} does not understand a statement of rustdb's (error 1064)")),

@@ -25,7 +25,6 @@ use twox_hash::XxHash3_128;
 use super::connection::Connection;
 use super::failure::{Cause, Failure};
 use super::target::Target;
-use crate::error::Error;
 use crate::record::SessionId;
 
 /// After how many seconds of silence the server ends a connection that holds a lock.
@@ -41,6 +40,11 @@ pub(super) fn name(target: &Target, id: SessionId<'_>) -> String {
 /// The name of the lock of whoever collects garbage.
 pub(super) fn sweep_name(target: &Target) -> String {
     named(target, "g", b"")
+}
+
+/// The name of the lock of whoever widens a column.
+pub(super) fn widen_name(target: &Target) -> String {
+    named(target, "w", b"")
 }
 
 fn named(target: &Target, what: &str, id: &[u8]) -> String {
@@ -110,20 +114,22 @@ impl Leases {
         held.lock().take()
     }
 
-    /// Says something on every connection that has been silent for a while. `lost` hears of those that broke. Returns
+    /// Says something on every connection that has been silent for a while. `lost` hears of those that broke, and on which server. Returns
     /// whether any are left.
-    pub(super) fn keep_alive(&self, lost: &mut dyn FnMut(Cause, Error)) -> bool {
+    pub(super) fn keep_alive(&self, lost: &mut dyn FnMut(usize, Failure)) -> bool {
         let held: Vec<_> = self.held.lock().iter().map(|(token, held)| (*token, Arc::clone(held))).collect();
         for (token, held) in held {
             // Whoever has it locked is talking to the server himself.
             let Some(mut place) = held.try_lock() else { continue };
             let silent = |connection: &&mut Connection| connection.used.elapsed() >= SILENCE;
             let Some(connection) = place.as_mut().filter(silent) else { continue };
-            let Err(Failure { cause, error }) = connection.run("DO 1") else { continue };
+            let host = connection.host;
+            let Err(failure) = connection.run("DO 1") else { continue };
             *place = None;
             drop(place);
             self.held.lock().remove(&token);
-            lost(cause, error);
+            let cause = failure.cause;
+            lost(host, failure);
             if cause == Cause::Silent {
                 // The others would wait as long, one after the other.
                 break;

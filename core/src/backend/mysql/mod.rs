@@ -6,36 +6,46 @@
 //! begin    SET @rustdb = GET_LOCK; SELECT the session
 //! commit   UPDATE, INSERT or DELETE, if @rustdb says that the lock is ours; SELECT RELEASE_LOCK
 //! ```
+//! or, with `?lock=lease`, the same with the lock as a row of a table of its own (`by_row`, `locks`), for clusters, where
+//! `GET_LOCK` ends at the node.
+//!
 //! The lock and the session are read by statements of their own: a `SELECT` that waits for a lock itself may answer
 //! with the state from before its wait. `begin` and `commit` are that path; `lease` tells what a lock is worth,
-//! `statements` what they look like, `failure` what can go wrong.
+//! `statements` what they look like, `failure` what can go wrong, and `hosts` which server is asked.
 
 mod batch;
 mod begin;
+mod by_row;
 mod commit;
 mod connection;
 mod failure;
+mod held;
+mod hosts;
 mod layout;
 mod lease;
+mod locks;
 mod statements;
 mod sweep;
 mod table;
 mod target;
+mod widen;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rand::RngExt;
 
+pub use locks::LOCKS_DDL;
 pub use table::DDL;
 
 use self::connection::Connection;
 use self::failure::{Cause, Failure};
+use self::held::Held;
+use self::hosts::Hosts;
 use self::lease::Leases;
 use self::table::Table;
 use self::target::Target;
-use super::pool::Pool;
 use crate::error::Result;
 use crate::notices::Notices;
 use crate::record::{SessionId, Version, now};
@@ -48,14 +58,19 @@ const TRIES: usize = 3;
 /// A store on a MySQL or MariaDB server.
 pub struct Mysql {
     target: Arc<Target>,
-    pool: Pool<Connection>,
+    hosts: Hosts,
     /// The table, once somebody has looked at it.
     table: Mutex<Option<Arc<Table>>>,
     /// How far garbage collection has come in a table that it looks through by id.
     swept: Mutex<Option<Vec<u8>>>,
+    /// Locks that connections hold.
     leases: Leases,
-    /// Whether the server failed to answer when it was asked last.
-    wary: AtomicBool,
+    /// Locks that are rows.
+    held: Held,
+    /// The first half of their tokens; see [`Mysql::on_machine`].
+    machine: u64,
+    /// Whether locks are rows, once it is known.
+    by_row: Mutex<Option<bool>>,
     locking: bool,
     lock_wait: Duration,
     notices: Notices,
@@ -68,31 +83,64 @@ impl Mysql {
     /// # Errors
     /// [`crate::error::ErrorKind::Config`], if its options say what cannot be.
     pub fn open(server: &Server, locking: bool, lock_wait: Duration) -> Result<Mysql> {
+        let target = Target::of(server)?;
         Ok(Mysql {
-            target: Arc::new(Target::of(server)?),
-            pool: Pool::default(),
+            by_row: Mutex::new(target.by_row),
+            hosts: Hosts::of(&target),
+            target: Arc::new(target),
             table: Mutex::new(None),
             swept: Mutex::new(None),
             leases: Leases::default(),
-            wary: AtomicBool::new(false),
+            held: Held::default(),
+            machine: rand::rng().random(),
             locking,
             lock_wait,
             notices: Notices::default(),
         })
     }
 
+    /// The same, as one of several that share host locks: a lock that is a row with the number of the machine in it is
+    /// known to be that of a process that died.
+    pub fn on_machine(self, machine: u64) -> Mysql {
+        Mysql { machine, ..self }
+    }
+
+    /// Whether locks are rows. If nobody has said so, the server tells whether it is one of several.
+    fn by_row(&self) -> Result<bool> {
+        if let Some(known) = *self.by_row.lock() {
+            return Ok(known);
+        }
+        let (connection, _) = self.any_connection().map_err(|failure| failure.error)?;
+        self.hosts.put(connection);
+        Ok(self.is_by_row())
+    }
+
+    /// The same where a connection has been made.
+    fn is_by_row(&self) -> bool {
+        self.by_row.lock().unwrap_or(false)
+    }
+
     /// A connection, and whether it has been idle, so that it may turn out to be closed.
     fn any_connection(&self) -> Result<(Connection, bool), Failure> {
-        if let Some(connection) = self.pool.take() {
+        if let Some(connection) = self.hosts.idle() {
             return Ok((connection, true));
         }
-        let connected = self.pool.connect(|| {
-            let wary = self.wary.load(Ordering::Relaxed);
-            let opened = Connection::open(&self.target, wary).map_err(|failure| failure.error);
-            self.wary.store(opened.is_err(), Ordering::Relaxed);
-            opened
-        });
-        connected.map(|connection| (connection, false)).map_err(|error| Failure { cause: Cause::Other, error })
+        match self.hosts.connect() {
+            Ok(connection) => {
+                if self.target.by_row.is_none() {
+                    // A server that was alone may have joined others since.
+                    let mut by_row = self.by_row.lock();
+                    *by_row = Some(connection.clustered || *by_row == Some(true));
+                }
+                Ok((connection, false))
+            }
+            Err(error) => Err(Failure { cause: Cause::Other, error }),
+        }
+    }
+
+    /// How often something is tried: on each server, and some more.
+    fn tries(&self) -> usize {
+        TRIES + self.hosts.count() - 1
     }
 
     /// The table; looked at on first use.
@@ -101,38 +149,35 @@ impl Mysql {
             return Ok(Arc::clone(table));
         }
         let found = Arc::new(Table::find(connection, &self.target)?);
+        if self.locking && self.is_by_row() {
+            self.locks().make(connection, &self.target)?;
+        }
         *self.table.lock() = Some(Arc::clone(&found));
         Ok(found)
     }
 
-    /// What a failure says about more than the connection it happened on.
-    fn learn(&self, failure: &Failure) {
-        match failure.cause {
-            // Others that were idle broke as well.
-            Cause::Closed => self.pool.clear(),
-            Cause::Silent => {
-                self.wary.store(true, Ordering::Relaxed);
-                self.pool.note_silence(&failure.error);
-            }
-            Cause::NoTable => *self.table.lock() = None,
-            Cause::Busy | Cause::Duplicate | Cause::Other => {}
+    /// What a failure says about more than the connection it happened on, which was one to the server `host`.
+    fn learn(&self, host: usize, failure: &Failure) {
+        self.hosts.learn(host, failure);
+        if failure.cause == Cause::NoTable {
+            *self.table.lock() = None;
         }
     }
 
     /// Lets connections that were idle for a moment stay so for as long as they like. Returns whether others follow.
     fn relax(&self) -> bool {
-        while let Some(mut connection) = self.pool.take_if(|idle| idle.strict && idle.used.elapsed() >= lease::SILENCE)
+        while let Some(mut connection) = self.hosts.take_if(|idle| idle.strict && idle.used.elapsed() >= lease::SILENCE)
         {
             match connection.run(lease::RELAX) {
                 Ok(_) => {
                     connection.strict = false;
-                    self.pool.put(connection);
+                    self.hosts.put(connection);
                 }
                 // Nobody used it, so nobody need hear of it.
-                Err(failure) => self.learn(&failure),
+                Err(failure) => self.learn(connection.host, &failure),
             }
         }
-        self.pool.any(|idle| idle.strict)
+        self.hosts.any(|idle| idle.strict)
     }
 
     /// Runs `work`, which may be run again, on a connection that holds nothing, and returns the connection with the
@@ -146,13 +191,15 @@ impl Mysql {
                 Ok(done) => return Ok((done, connection)),
                 Err(failure) => failure,
             };
-            self.learn(&failure);
+            self.learn(connection.host, &failure);
+            let another = self.hosts.are_several();
             let again = match failure.cause {
-                Cause::Closed => idle,
+                Cause::Closed => idle || another,
+                Cause::Silent | Cause::Unfit => another,
                 Cause::Busy | Cause::NoTable => true,
-                Cause::Silent | Cause::Duplicate | Cause::Other => false,
+                Cause::Duplicate | Cause::Other => false,
             };
-            if !again || tries == TRIES {
+            if !again || tries == self.tries() {
                 return Err(failure.error);
             }
             tries += 1;
@@ -165,7 +212,11 @@ impl Store for Mysql {
         match access {
             Access::Fresh => Ok(Begun::fresh()),
             Access::Exclusive | Access::ExclusiveIfExists if self.locking => {
-                self.begin_alone(id, known, access == Access::ExclusiveIfExists)
+                let if_exists = access == Access::ExclusiveIfExists;
+                match self.by_row()? {
+                    true => self.begin_by_row(id, known, if_exists),
+                    false => self.begin_alone(id, known, if_exists),
+                }
             }
             _ => self.begin_shared(id, known),
         }
@@ -174,6 +225,7 @@ impl Store for Mysql {
     fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
         match lease.token {
             0 => self.commit_shared(id, change, lease),
+            token if self.held.has(token) => self.commit_by_row(id, change, lease),
             _ => self.commit_alone(id, change, lease),
         }
     }
@@ -185,12 +237,12 @@ impl Backend for Mysql {
     }
 
     fn maintain(&self) -> bool {
-        let held = self.leases.keep_alive(&mut |cause, error| {
-            self.learn(&Failure { cause, error: error.clone() });
-            self.notices.note(error);
+        let held = self.leases.keep_alive(&mut |host, failure| {
+            self.learn(host, &failure);
+            self.notices.note(failure.error);
         });
-        let strict = self.relax();
-        held || strict
+        let (renewed, strict) = (self.renew(), self.relax());
+        held || renewed || strict
     }
 
     fn notices(&self) -> &Notices {
@@ -210,7 +262,7 @@ impl Backend for Mysql {
             let record = answers.last().and_then(|answer| answer.first(0)).map(|record| table.plain(record));
             record.transpose()
         })?;
-        self.pool.put(connection);
+        self.hosts.put(connection);
         Ok(record)
     }
 }

@@ -54,11 +54,15 @@ impl Table {
         )
     }
 
+    /// The condition that there is such a session.
+    pub(super) fn exists(&self, id: SessionId<'_>, now: i64) -> String {
+        format!("EXISTS(SELECT 1 FROM {} WHERE {} AND {})", self.name, self.is(id), self.alive(now))
+    }
+
     /// Computes `field` if there is no such session. A statement of its own: beside an aggregate, MariaDB computes both
     /// branches of an `IF`.
     pub(super) fn if_missing(&self, field: &str, id: SessionId<'_>, now: i64) -> String {
-        let (name, is, alive) = (&self.name, self.is(id), self.alive(now));
-        format!("SELECT {field} FROM DUAL WHERE NOT EXISTS(SELECT 1 FROM {name} WHERE {is} AND {alive})")
+        format!("SELECT {field} FROM DUAL WHERE NOT {}", self.exists(id, now))
     }
 
     /// Asks for the record of the store's owner, which `claim` becomes if there is none; `None`: there can be none. No

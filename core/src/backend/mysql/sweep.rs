@@ -2,10 +2,11 @@
 //!
 //! A table without that index is looked through in the order of its ids, a bounded number of rows at a time too.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::failure::Failure;
-use super::{Connection, Mysql, Table, lease};
+use super::{Connection, Mysql, lease, locks};
 use crate::error::Result;
 use crate::record::SessionId;
 use crate::store::{Sweep, Swept};
@@ -23,7 +24,7 @@ impl Sweep for Mysql {
         skip: usize,
         may_collect: &mut dyn FnMut(SessionId<'_>) -> bool,
     ) -> Result<Swept> {
-        let sweeper = lease::sweep_name(&self.target);
+        let token = self.new_token();
         let (swept, connection) = self.with(&mut |connection, table| {
             let rows = limit.min(ROWS).min(connection.room / ID).max(1);
             let after = self.swept.lock().clone().filter(|_| !table.indexed);
@@ -31,14 +32,17 @@ impl Sweep for Mysql {
                 true => table.expired(now, skip, rows + 1),
                 false => table.next_ids(now, after.as_deref().and_then(|id| SessionId::parse(id).ok()), rows + 1),
             };
-            let (acquire, taken) = (lease::acquire(&sweeper, Duration::ZERO, connection.strict), lease::TAKEN);
-            let mut answers = connection.run(&format!("{acquire};SELECT {taken};{search}"))?;
-            connection.strict = true;
-            if !answers[1].is_one() {
+            let turn = self.turn(token, connection.strict);
+            let Turn { take, taken, left_behind, .. } = &turn;
+            let mut answers =
+                connection.run(&format!("{take};SELECT {taken};{}{search}", left_behind.as_deref().unwrap_or("")))?;
+            connection.strict |= !turn.by_row;
+            let mut found = answers.pop().map(|answer| answer.rows).unwrap_or_default();
+            let left_behind = if turn.by_row { answers.pop() } else { None };
+            if !answers.pop().is_some_and(|taken| taken.is_one()) {
                 // Another machine is at it.
                 return Ok(Swept::default());
             }
-            let mut found = answers.remove(2).rows;
             let more = found.len() > rows;
             found.truncate(rows);
             let last = found.iter().rev().find_map(|row| row[0].clone().filter(|id| SessionId::parse(id).is_ok()));
@@ -49,10 +53,25 @@ impl Sweep for Mysql {
             let due = found.iter().filter_map(|id| SessionId::parse(id).ok()).filter(|id| may_collect(*id)).collect();
             let due: Vec<SessionId<'_>> = self.unused(connection, due)?;
             let kept = (found.len() - due.len()) as u64;
-            let collected = self.delete(connection, table, &due, now, &sweeper)?;
+            let mut end = Vec::new();
+            if !due.is_empty() {
+                end.push(table.delete_expired(due.iter().copied(), now));
+            }
+            let locks: Vec<Vec<u8>> = left_behind
+                .into_iter()
+                .flat_map(|answer| answer.rows)
+                .filter_map(|mut row| row.swap_remove(0))
+                .collect();
+            let locks: Vec<_> = locks.iter().filter_map(|id| SessionId::parse(id).ok()).collect();
+            if !locks.is_empty() {
+                end.push(self.locks().delete(&locks));
+            }
+            end.push(turn.give_back);
+            let answers = connection.run(&end.join(";"))?;
+            let collected = if due.is_empty() { 0 } else { answers[0].affected };
             Ok(Swept { collected, kept, more })
         })?;
-        self.pool.put(connection);
+        self.hosts.put(connection);
         Ok(swept)
     }
 }
@@ -68,6 +87,12 @@ impl Mysql {
         if !self.locking || ids.is_empty() {
             return Ok(ids);
         }
+        if self.is_by_row() {
+            let answers = connection.run(&self.locks().held(&ids))?;
+            let held: HashSet<&[u8]> = answers[0].rows.iter().filter_map(|row| row[0].as_deref()).collect();
+            ids.retain(|id| !held.contains(id.as_bytes()));
+            return Ok(ids);
+        }
         // In one field: as fields of their own they would each come with a description. CONCAT makes one digit of each.
         let asked: Vec<String> =
             ids.iter().map(|id| format!("IS_FREE_LOCK('{}')", lease::name(&self.target, *id))).collect();
@@ -78,20 +103,36 @@ impl Mysql {
         Ok(ids)
     }
 
-    /// Deletes what is expired still, and lets others collect.
-    fn delete(
-        &self,
-        connection: &mut Connection,
-        table: &Table,
-        due: &[SessionId<'_>],
-        now: i64,
-        sweeper: &str,
-    ) -> Result<u64, Failure> {
-        let end = lease::release(sweeper);
-        if due.is_empty() {
-            return connection.run(&end).map(|_| 0);
+    /// The statements by which one machine at a time collects.
+    fn turn(&self, token: u128, strict: bool) -> Turn {
+        if self.locking && self.is_by_row() {
+            let (locks, key) = (self.locks(), locks::SWEEP);
+            return Turn {
+                take: format!("{};{}", locks.take(key, token, "1"), locks.note(key, token)),
+                taken: locks::OURS,
+                give_back: locks.free(key, token),
+                left_behind: Some(locks.left_behind(ROWS) + ";"),
+                by_row: true,
+            };
         }
-        let deletion = table.delete_expired(due.iter().copied(), now);
-        connection.run(&format!("{deletion};{end}")).map(|answers| answers[0].affected)
+        let name = lease::sweep_name(&self.target);
+        Turn {
+            take: lease::acquire(&name, Duration::ZERO, strict),
+            taken: lease::TAKEN,
+            give_back: lease::release(&name),
+            left_behind: None,
+            by_row: false,
+        }
     }
+}
+
+/// How a machine gets its turn, and gives it back.
+struct Turn {
+    take: String,
+    /// A field that is 1 where it is this machine's turn.
+    taken: &'static str,
+    give_back: String,
+    /// Asks for locks of dead machines.
+    left_behind: Option<String>,
+    by_row: bool,
 }

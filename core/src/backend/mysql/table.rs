@@ -4,6 +4,7 @@ use super::connection::Connection;
 use super::failure::{Cause, Failure};
 use super::layout::{Coding, LAYOUTS, Layout, OWN};
 use super::target::Target;
+use super::widen::Payload;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Record, SessionId};
 
@@ -40,6 +41,7 @@ struct Column {
     collation: String,
     characters: u64,
     bytes: u64,
+    nullable: bool,
     /// Whether it is the first column of an index.
     indexed: bool,
 }
@@ -57,8 +59,8 @@ pub(super) struct Table {
     pub(super) exact: bool,
     /// Whether garbage collection can go by an index.
     pub(super) indexed: bool,
-    /// The longest payload that its column takes, in bytes of the session string.
-    capacity: u64,
+    /// The column of payloads.
+    pub(super) payload: Payload,
     /// The longest id that its column takes.
     longest_id: u64,
     /// For messages: which table, and where.
@@ -79,7 +81,8 @@ impl Table {
     pub(super) fn find(connection: &mut Connection, target: &Target) -> Result<Table, Failure> {
         let mut columns = columns(connection, target)?;
         if columns.is_empty() && target.layout.is_none_or(|layout| layout.name == OWN.name) {
-            connection.run(&ddl(target)).map_err(|failure| not_made(target, failure))?;
+            let ddl = ddl(target);
+            connection.run(&ddl).map_err(|failure| not_made(target, &target.table, &ddl, failure))?;
             columns = self::columns(connection, target)?;
         }
         recognise(target, &columns)
@@ -101,13 +104,14 @@ impl Table {
             )));
         }
         let bytes = record.map_or(0, |record| record.payload.len());
-        if bytes as u64 <= self.capacity {
+        if bytes as u64 <= self.payload.capacity {
             return Ok(());
         }
         Err(refused(format!(
             "a session of {bytes} bytes is too large for the column {} of {}, which takes {}; make it longtext or \
-             longblob, or keep less in the session; its last stored state stays",
-            self.layout.payload, self.place, self.capacity
+             longblob, or let rustdb do so by widen=1 in rustdb.store, or keep less in the session; its last stored \
+             state stays",
+            self.layout.payload, self.place, self.payload.capacity
         )))
     }
 
@@ -126,7 +130,8 @@ impl Table {
 
 fn columns(connection: &mut Connection, target: &Target) -> Result<Vec<Column>, Failure> {
     let mut answers = connection.run(&format!(
-        "SELECT column_name,column_type,collation_name,character_maximum_length,character_octet_length,column_key \
+        "SELECT column_name,column_type,collation_name,character_maximum_length,character_octet_length,column_key,\
+         is_nullable \
          FROM information_schema.columns WHERE table_schema=DATABASE() AND table_name='{}' ORDER BY ordinal_position",
         target.table
     ))?;
@@ -140,6 +145,7 @@ fn columns(connection: &mut Connection, target: &Target) -> Result<Vec<Column>, 
         characters: text(row.get(3)).parse().unwrap_or(0),
         bytes: text(row.get(4)).parse().unwrap_or(0),
         indexed: !text(row.get(5)).is_empty(),
+        nullable: text(row.get(6)) == "YES",
     };
     Ok(answers.remove(0).rows.into_iter().map(column).collect())
 }
@@ -172,7 +178,12 @@ fn recognise(target: &Target, columns: &[Column]) -> Result<Table, Failure> {
             lifetime,
             exact,
             indexed: column(layout.clock.column()).is_some_and(|column| column.indexed),
-            capacity,
+            payload: Payload {
+                kind: payload.kind.clone(),
+                collation: payload.collation.clone(),
+                nullable: payload.nullable,
+                capacity,
+            },
             longest_id: id.characters,
             place: format!("the table {} of {}", target.table, target.server),
         });
@@ -207,15 +218,21 @@ fn unknown(target: &Target, columns: &[Column]) -> Failure {
     ))
 }
 
-fn not_made(target: &Target, failure: Failure) -> Failure {
+/// What to say when the table `table` could not be made by `ddl`.
+pub(super) fn not_made(target: &Target, table: &str, ddl: &str, failure: Failure) -> Failure {
     if failure.cause != Cause::Other || failure.error.kind() != ErrorKind::Refused {
         return failure;
     }
     refused(format!(
-        "the table {} is missing and cannot be made: {}; as a user who may, run in the database {}: {};",
-        target.table,
-        failure.error,
-        target.server.database,
-        ddl(target)
+        "the table {table} is missing and cannot be made: {}; as a user who may, run in the database {}: {ddl};",
+        failure.error, target.server.database
     ))
+}
+
+/// Whether there is such a table.
+pub(super) fn exists(connection: &mut Connection, table: &str) -> Result<bool, Failure> {
+    let answers = connection.run(&format!(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema=DATABASE() AND table_name='{table}'"
+    ))?;
+    Ok(answers[0].is_one())
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! mysql://USER:PASSWORD@HOST/DATABASE?table=sessions&layout=laravel&lifetime=SECONDS
-//!     &tls=1&ca=FILE&cert=FILE&key=FILE&verify=0
+//!     &lock=lease&widen=1&tls=1&ca=FILE&cert=FILE&key=FILE&verify=0
 //! ```
 
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::record::MAX_LIFETIME;
 use crate::server::{Address, Server};
 
 /// What is said in `rustdb.store`, checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) server: Server,
     /// The table's name, of characters that need no escape in backquotes.
@@ -24,11 +24,15 @@ pub(super) struct Target {
     pub(super) layout: Option<&'static Layout>,
     /// How long a session lives after its last use, for tables that say no more than when that was.
     pub(super) lifetime: Option<i64>,
+    /// Whether locks are rows; `None`: the server tells whether they have to be.
+    pub(super) by_row: Option<bool>,
+    /// Whether a column that a session does not fit into is made larger.
+    pub(super) widen: bool,
     /// `None`: the connection is not encrypted.
     pub(super) tls: Option<SslOpts>,
 }
 
-const OPTIONS: [&str; 8] = ["table", "layout", "lifetime", "tls", "ca", "cert", "key", "verify"];
+const OPTIONS: [&str; 10] = ["table", "layout", "lifetime", "lock", "widen", "tls", "ca", "cert", "key", "verify"];
 
 fn wrong(what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Config, format!("rustdb.store {what}"))
@@ -54,9 +58,18 @@ impl Target {
             table: table.to_owned(),
             layout: layout(server)?,
             lifetime: lifetime(server)?,
+            by_row: by_row(server)?,
+            widen: switch(server, "widen", false)?,
             tls: tls(server)?,
             server: server.clone(),
         })
+    }
+
+    /// The same for each of its hosts alone.
+    pub(super) fn each(&self) -> Vec<Target> {
+        let server = |address: &Address| Server { address: address.clone(), others: Vec::new(), ..self.server.clone() };
+        let hosts = std::iter::once(&self.server.address).chain(&self.server.others);
+        hosts.map(|address| Target { server: server(address), ..self.clone() }).collect()
     }
 }
 
@@ -78,15 +91,28 @@ fn lifetime(server: &Server) -> Result<Option<i64>> {
     }
 }
 
-fn tls(server: &Server) -> Result<Option<SslOpts>> {
-    let switch = |name: &str, unset: bool| match server.option(name) {
+fn by_row(server: &Server) -> Result<Option<bool>> {
+    match server.option("lock") {
+        // Which of them answers may change from one request to the next.
+        None => Ok((!server.others.is_empty()).then_some(true)),
+        Some("lease") => Ok(Some(true)),
+        Some("advisory") => Ok(Some(false)),
+        Some(other) => Err(wrong(format_args!("has lock={other}; it takes advisory or lease"))),
+    }
+}
+
+fn switch(server: &Server, name: &str, unset: bool) -> Result<bool> {
+    match server.option(name) {
         None => Ok(unset),
         Some("1") => Ok(true),
         Some("0") => Ok(false),
         Some(other) => Err(wrong(format_args!("has {name}={other}; it takes 0 or 1"))),
-    };
-    let verify = switch("verify", true)?;
-    if !switch("tls", server.tls)? {
+    }
+}
+
+fn tls(server: &Server) -> Result<Option<SslOpts>> {
+    let verify = switch(server, "verify", true)?;
+    if !switch(server, "tls", server.tls)? {
         return match ["ca", "cert", "key", "verify"].iter().find(|name| server.option(name).is_some()) {
             Some(name) => Err(wrong(format_args!("has {name}= but not tls=1, so nothing is encrypted; add tls=1"))),
             None => Ok(None),
@@ -137,6 +163,8 @@ mod tests {
             "mysql://u:secret@h/db?tls=1&socket=/s",
             "mysql://u:secret@h/db?layout=wordpress",
             "mysql://u:secret@h/db?lifetime=0",
+            "mysql://u:secret@h/db?lock=maybe",
+            "mysql://u:secret@h/db?widen=yes",
             "mysql://u:secret@h/db?colour=red",
         ] {
             let error = target(url).unwrap_err();

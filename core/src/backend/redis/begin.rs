@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use redis::Value;
 
-use super::link::Pause;
+use super::exchange::Pause;
 use super::script::{BEGIN, Call};
 use super::{End, Redis, clock, leases, milliseconds};
 use crate::error::{Error, ErrorKind, Result};

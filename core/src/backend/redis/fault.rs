@@ -8,7 +8,7 @@ use std::io;
 use redis::{RedisError, ServerError};
 
 use crate::error::{Error, ErrorKind};
-use crate::server::Server;
+use crate::server::{Address, Server, Topology};
 
 /// What went wrong.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub enum Fault {
     Silent,
     /// The server said no.
     Refused(ServerError),
+    /// The server is a replica, or what was a master is not any more; it has done nothing.
+    Demoted,
     /// What came was not the answer to what was asked.
     Strange(String),
     /// Told already; nothing was sent.
@@ -46,13 +48,18 @@ impl From<RedisError> for Fault {
 }
 
 impl Fault {
-    /// The message for the operator. `prefix`: what the keys begin with.
-    pub fn into_error(self, server: &Server, prefix: &str) -> Error {
+    /// The message for the operator. `address`: which one of several servers it was; `prefix`: what the keys begin with.
+    pub fn into_error(self, server: &Server, address: Option<&Address>, prefix: &str) -> Error {
+        let url = server;
+        let server = &match address {
+            Some(address) if url.topology != Topology::Single => format!("{address} of {url}"),
+            _ => url.to_string(),
+        };
         let unreachable = |what: String| Error::new(ErrorKind::Unreachable, what);
         match self {
             Fault::Unreached(error) if error.kind() == io::ErrorKind::TimedOut => unreachable(format!(
                 "cannot connect to {server} within {} seconds; see whether it runs, and whether a firewall is between",
-                server.connect_timeout.as_secs_f64()
+                url.connect_timeout.as_secs_f64()
             )),
             Fault::Unreached(error) => unreachable(format!(
                 "cannot connect to {server}: {error}; see whether it runs, and what rustdb.store says"
@@ -63,9 +70,10 @@ impl Fault {
             Fault::Silent => unreachable(format!(
                 "{server} did not answer within {} seconds; see what keeps it (SLOWLOG GET tells), or raise timeout= in \
                  rustdb.store",
-                server.timeout.as_secs_f64()
+                url.timeout.as_secs_f64()
             )),
-            Fault::Refused(error) => refused(&error, server, prefix),
+            Fault::Refused(error) => refused(&error, url, server, prefix),
+            Fault::Demoted => unreachable(demoted(server)),
             Fault::Strange(what) => unreachable(format!(
                 "what answers at {server} sent {what}; see whether it is a Redis or Valkey server, and whether it wants \
                  TLS (rediss://)"
@@ -75,20 +83,30 @@ impl Fault {
     }
 }
 
-fn refused(error: &ServerError, server: &Server, prefix: &str) -> Error {
-    use ErrorKind::{Full, Refused, Unreachable};
+fn demoted(server: &str) -> String {
+    format!("{server} is a replica, which takes no writes, and no other server has become the master in time")
+}
+
+/// The code of a refusal, that of an error inside a script included.
+pub fn code(error: &ServerError) -> &str {
     let detail = error.details().unwrap_or_default();
-    // Before they have said who they are, clients may send but few and short arguments (networking.c:
-    // "unauthenticated multibulk length"), so a script is answered by this and not by NOAUTH.
-    let code = match detail {
+    match detail {
+        // Before they have said who they are, clients may send but few and short arguments (networking.c:
+        // "unauthenticated multibulk length"), so a script is answered by this and not by NOAUTH.
         _ if detail.contains(": unauthenticated ") => "NOAUTH",
         // Before version 7 an error inside a script came at the end of another one.
         _ if detail.starts_with("Error running script") || error.code().starts_with("@user_script") => {
             detail.rsplit(": -").next().and_then(|cause| cause.split(' ').next()).unwrap_or_default()
         }
         _ => error.code(),
-    };
-    let (kind, message) = match code {
+    }
+}
+
+/// `server`: how it is named in messages.
+fn refused(error: &ServerError, url: &Server, server: &str, prefix: &str) -> Error {
+    use ErrorKind::{Full, Refused, Unreachable};
+    let detail = error.details().unwrap_or_default();
+    let (kind, message) = match code(error) {
         "OOM" => (
             Full,
             format!(
@@ -103,13 +121,17 @@ fn refused(error: &ServerError, server: &Server, prefix: &str) -> Error {
         "LOADING" => (Unreachable, format!("{server} is still loading its data; it answers when that is done")),
         "BUSY" => (Unreachable, format!("{server} is busy with somebody's script; SCRIPT KILL ends it")),
         "MASTERDOWN" | "CLUSTERDOWN" | "NOREPLICAS" | "TRYAGAIN" => {
-            (Unreachable, format!("{server} takes no writes just now: {}", plain(error.code(), detail, server)))
+            (Unreachable, format!("{server} takes no writes just now: {}", plain(error.code(), detail, url)))
         }
+        "READONLY" if url.topology != Topology::Single => (Unreachable, demoted(server)),
         "READONLY" => {
             (Refused, format!("{server} is a replica, which takes no writes; name its master in rustdb.store"))
         }
+        "MOVED" | "ASK" | "CROSSSLOT" if url.topology == Topology::Cluster => {
+            (Unreachable, format!("the nodes of {server} do not agree whose a session is; see CLUSTER NODES"))
+        }
         "MOVED" | "ASK" | "CROSSSLOT" => {
-            (Refused, format!("{server} belongs to a Redis Cluster, which this URL cannot speak to"))
+            (Refused, format!("{server} belongs to a Redis Cluster; write redis+cluster://HOST,HOST into rustdb.store"))
         }
         "NOAUTH" => (
             Refused,
@@ -123,8 +145,13 @@ fn refused(error: &ServerError, server: &Server, prefix: &str) -> Error {
             Refused,
             format!(
                 "the user of {server} lacks rights; it needs: ACL SETUSER {} ~{prefix}* +evalsha +eval +blpop +get +set \
-                 +del +exists +pexpire +pexpireat +pexpiretime +pttl +rpush +select",
-                if server.user.is_empty() { "default" } else { &server.user }
+                 +del +exists +pexpire +pexpireat +pexpiretime +pttl +rpush +select{}",
+                if url.user.is_empty() { "default" } else { &url.user },
+                match url.topology {
+                    Topology::Single => String::new(),
+                    Topology::Sentinel { .. } => " +role".to_owned(),
+                    Topology::Cluster => format!(" ~{{{prefix}* +asking +cluster|slots"),
+                },
             ),
         ),
         "WRONGTYPE" => (
@@ -138,21 +165,21 @@ fn refused(error: &ServerError, server: &Server, prefix: &str) -> Error {
             Unreachable,
             format!(
                 "{server} has as many connections as it takes; raise its maxclients ({})",
-                plain(code, detail, server)
+                plain(code, detail, url)
             ),
         ),
-        code => (Refused, format!("{server} refused: {}", plain(code, detail, server))),
+        code => (Refused, format!("{server} refused: {}", plain(code, detail, url))),
     };
     Error::new(kind, message)
 }
 
 /// What the server says, without what it quotes and without the password.
-fn plain(code: &str, detail: &str, server: &Server) -> String {
+fn plain(code: &str, detail: &str, url: &Server) -> String {
     // "unknown command …, with args beginning with: …": after this come the arguments.
     let detail = detail.split(", with args").next().unwrap_or_default();
     let unquoted: Vec<&str> = detail.split(['\'', '"', '`']).step_by(2).collect();
     let text = format!("{code} {}", unquoted.join("…"));
-    if server.password.is_empty() { text } else { text.replace(&server.password, "…") }
+    if url.password.is_empty() { text } else { text.replace(&url.password, "…") }
 }
 
 #[cfg(test)]
@@ -163,7 +190,7 @@ mod tests {
         let server = Server::parse("redis://joe:s3cret@db.example:7000/2").unwrap().unwrap();
         let value = redis::parse_redis_value(format!("-{answer}\r\n").as_bytes()).unwrap();
         let redis::Value::ServerError(error) = value else { panic!("{value:?}") };
-        let error = Fault::Refused(error).into_error(&server, "P:");
+        let error = Fault::Refused(error).into_error(&server, None, "P:");
         assert!(error.to_string().contains("redis://joe@db.example:7000/2"), "{error}");
         error
     }

@@ -1,25 +1,38 @@
 //! The way to the server: connections, kept between requests, and scripts sent over them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use redis::{Cmd, Value, cmd};
+use redis::Value;
 use rustls::ClientConfig;
 
-use super::fault::Fault;
+use super::cluster::{Cluster, Limits};
+use super::dial::Dial;
+use super::exchange::{Pause, send_on};
+use super::fault::{self, Fault};
 use super::script::Call;
+use super::sentinel::Sentinels;
 use super::wire::Wire;
 use crate::backend::pool::Pool;
-use crate::error::{Error, ErrorKind, Result};
-use crate::server::Server;
+use crate::error::{Error, Result};
+use crate::server::{Server, Topology};
 
 /// A server with the connections to it.
 pub struct Link {
-    server: Server,
-    prefix: String,
-    database: u32,
-    tls: Option<Arc<ClientConfig>>,
+    dial: Dial,
+    way: Way,
+    /// Connections to the one server, or the one master.
     idle: Pool<Wire>,
+}
+
+/// Which server to go to.
+enum Way {
+    /// The one of the URL.
+    Server,
+    /// The one that Sentinels name.
+    Sentinels(Sentinels),
+    /// The one that has the keys; it keeps its connections itself.
+    Cluster(Cluster),
 }
 
 /// What a script answered.
@@ -30,60 +43,71 @@ pub struct Answer {
     pub repeated: bool,
 }
 
-/// A wait that the server begins before it runs a script.
-pub struct Pause {
-    /// The list on which an invitation ends it.
-    pub list: Vec<u8>,
-    /// How long it lasts at most.
-    pub limit: Duration,
-}
-
 impl Link {
     /// Connects to nobody yet. `prefix`: what keys begin with, for messages.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if the URL has a database that is no number.
+    /// [`crate::error::ErrorKind::Config`] if the URL has a database that is no number.
     pub fn new(server: &Server, tls: Option<Arc<ClientConfig>>, prefix: &str) -> Result<Link> {
-        let database = match server.database.as_str() {
-            "" => Ok(0),
-            text => text.parse().map_err(|_| {
-                Error::new(
-                    ErrorKind::Config,
-                    format!("rustdb.store names the database \"{text}\" of {server}; Redis numbers them from 0"),
-                )
-            }),
-        }?;
-        let (server, prefix) = (server.clone(), prefix.to_owned());
-        Ok(Link { server, prefix, database, tls, idle: Pool::default() })
+        let way = match &server.topology {
+            Topology::Single => Way::Server,
+            Topology::Sentinel { master } => Way::Sentinels(Sentinels::new(server, master)),
+            Topology::Cluster => Way::Cluster(Cluster::new(server)),
+        };
+        Ok(Link { dial: Dial::new(server, tls, prefix)?, way, idle: Pool::default() })
+    }
+
+    /// Whether the keys of one script have to be those of one session.
+    pub fn is_spread(&self) -> bool {
+        matches!(self.way, Way::Cluster(_))
     }
 
     /// The server.
     pub fn server(&self) -> &Server {
-        &self.server
+        self.dial.server()
     }
 
     /// Runs a script and returns what it answers. If the connection breaks meanwhile, it is sent once more, and told
     /// so: the scripts are such that this does no harm.
     pub fn run(&self, call: Call<'_>, pause: Option<&Pause>) -> Result<Answer> {
         let mut calls = [call];
-        let answers = self.send(&mut calls, pause, self.server.timeout).map_err(|fault| {
-            let silent = matches!(fault, Fault::Silent);
-            let error = self.error(fault);
-            if silent {
-                self.idle.note_silence(&error);
+        let value = match &self.way {
+            Way::Cluster(cluster) => {
+                let limits = Limits { answer: self.server().timeout, connect: self.server().connect_timeout };
+                Some(cluster.run(&self.dial, &mut calls[0], pause, limits)?)
             }
-            error
-        })?;
-        match answers.into_iter().next() {
+            Way::Server | Way::Sentinels(_) => self
+                .send(&mut calls, pause, self.server().timeout)
+                .map_err(|fault| {
+                    let silent = matches!(fault, Fault::Silent);
+                    let error = self.error(fault);
+                    if silent {
+                        self.idle.note_silence(&error);
+                    }
+                    error
+                })?
+                .pop(),
+        };
+        match value {
             Some(answer @ Value::ServerError(_)) => Err(self.unexpected(answer)),
             Some(value) => Ok(Answer { value, repeated: calls[0].repeated }),
             None => Err(self.strange()),
         }
     }
 
-    /// Runs scripts in one round trip, within `limit`. Their answers, refusals included, come in the same order.
-    pub fn run_all(&self, mut calls: Vec<Call<'_>>, limit: Duration) -> Result<Vec<Value>> {
-        self.send(&mut calls, None, limit).map_err(|fault| self.error(fault))
+    /// Runs scripts in one round trip, or in one to each node of a cluster, within `limit`. Their answers, refusals
+    /// included, come in the same order.
+    pub fn run_all(&self, mut calls: Vec<Call<'_>>, limit: Duration) -> Vec<Result<Value>> {
+        if let Way::Cluster(cluster) = &self.way {
+            return cluster.run_all(&self.dial, calls, limit);
+        }
+        match self.send(&mut calls, None, limit) {
+            Ok(answers) => answers.into_iter().map(Ok).collect(),
+            Err(fault) => {
+                let error = self.error(fault);
+                calls.iter().map(|_| Err(error.clone())).collect()
+            }
+        }
     }
 
     /// The error for an answer that makes no sense.
@@ -100,7 +124,7 @@ impl Link {
     }
 
     fn error(&self, fault: Fault) -> Error {
-        fault.into_error(&self.server, &self.prefix)
+        self.dial.error(fault, None)
     }
 
     fn send(&self, calls: &mut [Call<'_>], pause: Option<&Pause>, limit: Duration) -> Result<Vec<Value>, Fault> {
@@ -108,14 +132,16 @@ impl Link {
             Some(wire) => wire,
             None => self.connect().map_err(Fault::Known)?,
         };
-        let answers = match send_on(&mut wire, calls, pause, limit) {
+        let answers = match send_on(&mut wire, calls, pause, limit, false) {
             Err(Fault::Lost(_)) => {
-                drop(wire);
-                // The others are likely to be broken too.
-                self.idle.clear();
                 calls.iter_mut().for_each(|call| call.repeated = true);
-                wire = self.connect().map_err(Fault::Known)?;
-                send_on(&mut wire, calls, pause, limit)
+                wire = self.connect_instead_of(wire)?;
+                send_on(&mut wire, calls, pause, limit, false)
+            }
+            // Nothing was done, and the Sentinels may know a master by now.
+            Ok(answers) if matches!(self.way, Way::Sentinels(_)) && answers.iter().any(is_a_replicas) => {
+                wire = self.connect_instead_of(wire)?;
+                send_on(&mut wire, calls, None, limit, false)
             }
             other => other,
         }?;
@@ -132,39 +158,26 @@ impl Link {
         }
     }
 
+    /// A new connection, where one was of no use: the others are likely not to be either.
+    fn connect_instead_of(&self, wire: Wire) -> Result<Wire, Fault> {
+        drop(wire);
+        self.idle.clear();
+        self.connect().map_err(Fault::Known)
+    }
+
     fn connect(&self) -> Result<Wire> {
-        self.idle.connect(|| {
-            Wire::connect(&self.server, self.database, self.tls.as_ref()).map_err(|fault| self.error(fault))
+        self.idle.connect(|| match &self.way {
+            Way::Sentinels(sentinels) => sentinels.connect(&self.dial),
+            Way::Server | Way::Cluster(_) => {
+                let server = self.server();
+                let connected = self.dial.connect(&server.address, Instant::now() + server.connect_timeout);
+                connected.map_err(|fault| self.error(fault))
+            }
         })
     }
 }
 
-fn send_on(wire: &mut Wire, calls: &[Call<'_>], pause: Option<&Pause>, limit: Duration) -> Result<Vec<Value>, Fault> {
-    let mut commands: Vec<Cmd> = Vec::with_capacity(calls.len() + 1);
-    if let Some(pause) = pause {
-        // The server waits on our behalf and goes on to the script by itself, so there is no way back and forth
-        // between an invitation and the attempt that follows it.
-        let mut sleep = cmd("BLPOP");
-        // Before version 7 what is less than a millisecond becomes 0, which means for ever.
-        sleep.arg(&pause.list).arg(pause.limit.as_secs_f64().max(0.01));
-        commands.push(sleep);
-    }
-    commands.extend(calls.iter().map(|call| call.command(true)));
-    let mut answers = wire.ask(&commands, limit + pause.map_or(Duration::ZERO, |pause| pause.limit))?;
-    if pause.is_some() {
-        // Whether it was woken does not matter, nor whether it may sleep at all: the script tells what there is.
-        answers.remove(0);
-    }
-    let unknown: Vec<usize> = (0..answers.len()).filter(|place| is_unknown_script(&answers[*place])).collect();
-    if !unknown.is_empty() {
-        let commands: Vec<Cmd> = unknown.iter().map(|place| calls[*place].command(false)).collect();
-        for (place, answer) in unknown.into_iter().zip(wire.ask(&commands, limit)?) {
-            answers[place] = answer;
-        }
-    }
-    Ok(answers)
-}
-
-fn is_unknown_script(answer: &Value) -> bool {
-    matches!(answer, Value::ServerError(error) if error.code() == "NOSCRIPT")
+/// Whether it is the answer of a server that was a master and is none any more.
+fn is_a_replicas(answer: &Value) -> bool {
+    matches!(answer, Value::ServerError(error) if matches!(fault::code(error), "READONLY" | "MASTERDOWN"))
 }

@@ -20,6 +20,11 @@
 //! evicted too: when nobody has the lock at commit, and the session still is what it was at `begin`, the lease is taken
 //! again and the change carried out.
 //!
+//! # Which server
+//! The one of the URL, or the master that Sentinels name whenever a connection is made (sentinel.rs), or the node of a
+//! cluster that has the slot of the session (cluster.rs). A failover may lose what was acknowledged last; a session is
+//! then what it was before, and a lease that was lost with it is treated as one that was evicted.
+//!
 //! # Trouble
 //! A connection found closed before anything is sent costs nothing but a new one. If it breaks while an answer is
 //! awaited, the same is sent once more: `begin` finds its own token in the lock, `commit` finds its lease gone and then
@@ -27,12 +32,18 @@
 //! a moment (pool.rs).
 
 mod begin;
+mod cluster;
 mod commit;
+mod dial;
+mod exchange;
 mod fault;
 mod keys;
 mod leases;
 mod link;
+mod node;
 mod script;
+mod sentinel;
+mod slots;
 mod socket;
 mod tls;
 mod wire;
@@ -50,7 +61,7 @@ use crate::entry::{self, Entry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::notices::Notices;
 use crate::record::{Expiry, MAX_LIFETIME, SessionId};
-use crate::server::Server;
+use crate::server::{Server, Topology};
 use crate::store::{Backend, Batch, Sweep, Swept};
 
 /// How long a tombstone stays: longer than a request that began before the destroy is likely to run. Web servers give
@@ -75,8 +86,10 @@ impl Redis {
     /// The store on `server`; it connects when it is first used. `locking`: whether requests of one session exclude each
     /// other; `lock_wait`: for how long one waits for another machine's. Options of the URL:
     ///
-    /// - `prefix=TEXT`: what all keys begin with; `PHPREDIS_SESSION:` if it is not given.
-    /// - `ca=FILE`: with `rediss://`, certificates (PEM) of which one must have signed the server's; without it, those the
+    /// - `prefix=TEXT`: what all keys begin with; `PHPREDIS_SESSION:` if it is not given, in a cluster
+    ///   `PHPREDIS_CLUSTER_SESSION:`.
+    /// - `sentinel_user=TEXT` and `sentinel_password=TEXT`: for Sentinels that ask for a password of their own.
+    /// - `ca=FILE`: with TLS, certificates (PEM) of which one must have signed the server's; without it, those the
     ///   system trusts.
     /// - `cert=FILE` and `key=FILE`: our own certificate and its key (PEM), for a server that asks for one.
     /// - `verify=0`: any certificate is taken. The connection is encrypted then, but whoever is able to sit between this
@@ -87,11 +100,16 @@ impl Redis {
     pub fn open(server: &Server, locking: bool, lock_wait: Duration) -> Result<Redis> {
         let mut options = vec!["prefix"];
         options.extend(tls::OPTIONS);
+        if matches!(server.topology, Topology::Sentinel { .. }) {
+            options.extend(["sentinel_user", "sentinel_password"]);
+        }
         server.refuse_other_options(&options)?;
-        let prefix = server.option("prefix").unwrap_or(keys::DEFAULT_PREFIX);
+        let in_cluster = server.topology == Topology::Cluster;
+        let default = if in_cluster { keys::DEFAULT_CLUSTER_PREFIX } else { keys::DEFAULT_PREFIX };
+        let prefix = server.option("prefix").unwrap_or(default);
         Ok(Redis {
             link: Link::new(server, tls::config(server)?, prefix)?,
-            keys: Keys::new(prefix),
+            keys: if in_cluster { Keys::in_cluster(prefix)? } else { Keys::new(prefix) },
             locking,
             lock_wait,
             machine: rand::rng().random(),
@@ -110,17 +128,17 @@ impl Redis {
 }
 
 impl Batch for Redis {
+    /// In a cluster each session is a step of its own: when this fails, some may have been applied. They are applied
+    /// again with the others then, which does no harm.
     fn apply(&self, changes: &mut dyn Iterator<Item = (SessionId<'_>, &[u8])>) -> Result<()> {
-        let mut call = Call::new(&APPLY, Vec::new());
+        let mut calls: Vec<Call<'_>> = Vec::new();
         for (id, entry) in changes {
-            match entry::decode(id, entry) {
+            let change = match entry::decode(id, entry) {
                 Some(Entry::Session(record)) => {
                     let end = End::of(record.expires);
-                    call.push(end.at.to_string().into_bytes());
-                    call.push(end.left.to_string().into_bytes());
-                    call.push(record.payload);
+                    [end.at.to_string().into_bytes().into(), end.left.to_string().into_bytes().into(), record.payload]
                 }
-                Some(Entry::Tombstone) => (0..3).for_each(|_| call.push(b"".as_slice())),
+                Some(Entry::Tombstone) => [b"".as_slice().into(), b"".as_slice().into(), b"".as_slice().into()],
                 None => {
                     self.notices.note(Error::new(
                         ErrorKind::Damaged,
@@ -128,12 +146,26 @@ impl Batch for Redis {
                     ));
                     continue;
                 }
+            };
+            if calls.is_empty() || self.link.is_spread() {
+                calls.push(Call::new(&APPLY, Vec::new()));
             }
-            call.key(self.keys.session(id));
+            if let Some(call) = calls.last_mut() {
+                change.into_iter().for_each(|argument| call.push(argument));
+                call.key(self.keys.session(id));
+            }
         }
-        match call.keys() {
+        match calls.len() {
             0 => Ok(()),
-            _ => self.link.run(call, None).map(|_| ()),
+            // Repeats what is safe to repeat, and leaves a server alone that does not answer.
+            1 => calls.into_iter().try_for_each(|call| self.link.run(call, None).map(|_| ())),
+            _ => {
+                let answers = self.link.run_all(calls, self.link.server().timeout);
+                answers.into_iter().try_for_each(|answer| match answer? {
+                    Value::Int(_) => Ok(()),
+                    other => Err(self.link.unexpected(other)),
+                })
+            }
         }
     }
 }
@@ -160,13 +192,14 @@ impl Backend for Redis {
                     .number(milliseconds(leases::LIFE))
             };
             let limit = self.link.server().timeout.min(RENEWAL);
-            match self.link.run_all(due.iter().map(renewal).collect(), limit) {
-                Ok(answers) => due.iter().zip(answers).for_each(|((token, _), answer)| match answer {
-                    Value::Int(renewed) => self.leases.settle(*token, renewed == 1),
+            let answers = self.link.run_all(due.iter().map(renewal).collect(), limit);
+            for ((token, _), answer) in due.iter().zip(answers) {
+                match answer {
+                    Ok(Value::Int(renewed)) => self.leases.settle(*token, renewed == 1),
                     // Not known to be lost: it is tried again.
-                    other => self.notices.note(self.link.unexpected(other)),
-                }),
-                Err(error) => self.notices.note(error),
+                    Ok(other) => self.notices.note(self.link.unexpected(other)),
+                    Err(error) => self.notices.note(error),
+                }
             }
         }
         self.leases.any()

@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 
 use redis::Cmd;
 
+use super::slots;
+
 /// A script.
 pub struct Script {
     text: &'static str,
@@ -58,9 +60,9 @@ impl<'a> Call<'a> {
         self.keys.push(key);
     }
 
-    /// How many keys it has.
-    pub fn keys(&self) -> usize {
-        self.keys.len()
+    /// The slot of its keys in a cluster.
+    pub fn slot(&self) -> u16 {
+        self.keys.first().map_or(0, |key| slots::of(key))
     }
 
     /// Adds bytes.

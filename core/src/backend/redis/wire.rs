@@ -8,13 +8,13 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, Parser, Value, cmd};
+use redis::{Cmd, Parser, Value};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::fault::Fault;
 use super::socket::{Idle, Socket};
-use crate::server::{Address, Server};
+use crate::server::Address;
 
 /// A connection.
 pub struct Wire {
@@ -46,29 +46,35 @@ impl Read for Channel {
 }
 
 impl Wire {
-    /// Connects, and says who we are and which database is meant, all within the connect timeout.
-    pub fn connect(server: &Server, database: u32, tls: Option<&Arc<ClientConfig>>) -> Result<Wire, Fault> {
-        let deadline = Instant::now() + server.connect_timeout;
-        let socket = match &server.address {
+    /// Connects and sends `hello`, whose answers are returned, all until `deadline`. A refusal of any of them is a fault.
+    pub fn connect(
+        address: &Address,
+        tls: Option<&Arc<ClientConfig>>,
+        hello: &[Cmd],
+        deadline: Instant,
+    ) -> Result<(Wire, Vec<Value>), Fault> {
+        let socket = match address {
             Address::Tcp { host, port } => Socket::tcp(host, *port, deadline),
             Address::Unix(path) => Socket::unix(path, deadline),
         }
         .map_err(Fault::Unreached)?;
-        let channel = match (tls, &server.address) {
+        let channel = match (tls, address) {
             (Some(config), Address::Tcp { host, .. }) => encrypt(socket, host, config).map_err(Fault::Unreached)?,
             _ => Channel::Plain(socket),
         };
         let mut wire = Wire { channel, parser: Parser::new() };
-        let hello = hello(server, database);
-        if !hello.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            for answer in wire.ask(&hello, left).map_err(unreached)? {
-                if let Value::ServerError(error) = answer {
-                    return Err(Fault::Refused(error));
-                }
+        if hello.is_empty() {
+            return Ok((wire, Vec::new()));
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut answers = Vec::with_capacity(hello.len());
+        for answer in wire.ask(hello, left).map_err(unreached)? {
+            match answer {
+                Value::ServerError(error) => return Err(Fault::Refused(error)),
+                answer => answers.push(answer),
             }
         }
-        Ok(wire)
+        Ok((wire, answers))
     }
 
     /// Whether an idle connection can be used, as far as can be told without asking the server.
@@ -106,25 +112,6 @@ fn encrypt(mut socket: Socket, host: &str, config: &Arc<ClientConfig>) -> io::Re
         tls.complete_io(&mut socket)?;
     }
     Ok(Channel::Tls(Box::new(StreamOwned::new(tls, socket))))
-}
-
-/// What is said first, if anything: a server without a password, asked for its first database, needs nothing.
-fn hello(server: &Server, database: u32) -> Vec<Cmd> {
-    let mut hello = Vec::new();
-    if !server.user.is_empty() || !server.password.is_empty() {
-        let mut auth = cmd("AUTH");
-        if !server.user.is_empty() {
-            auth.arg(&server.user);
-        }
-        auth.arg(&server.password);
-        hello.push(auth);
-    }
-    if database != 0 {
-        let mut select = cmd("SELECT");
-        select.arg(database);
-        hello.push(select);
-    }
-    hello
 }
 
 /// As long as a connection is being made, nothing has been asked of it.
