@@ -178,7 +178,7 @@ fn a_node_that_is_cut_off_or_killed_under_load_costs_no_write_and_the_other_goes
     // It still takes connections, and answers that it has lost its cluster.
     cluster.cut_off(1, true);
     goes_on();
-    assert!(!cluster.is_ready(1), "it goes on without a majority");
+    wait_until("it has seen that it is without a majority", || !cluster.is_ready(1));
     cluster.cut_off(1, false);
     wait_until("it is back", || cluster.is_ready(1));
     goes_on();
