@@ -27,7 +27,7 @@ const fn entry(name: &'static CStr, default: &'static CStr, place: usize) -> Ini
 }
 
 /// In the order of [`ENTRIES`].
-static DEFINITIONS: IniEntryDefs<12> = IniEntryDefs::new([
+static DEFINITIONS: IniEntryDefs<13> = IniEntryDefs::new([
     {
         let mut store = entry(c"rustdb.store", c"", 0);
         store.displayer = Some(display_store);
@@ -43,6 +43,11 @@ static DEFINITIONS: IniEntryDefs<12> = IniEntryDefs::new([
     entry(c"rustdb.lifetime", c"0", 8),
     entry(c"rustdb.gc_probability", c"1", 9),
     entry(c"rustdb.gc_divisor", c"1000", 10),
+    {
+        let mut migrate_from = entry(c"rustdb.migrate_from", c"", 11);
+        migrate_from.displayer = Some(display_migrate_from);
+        migrate_from
+    },
     IniEntryDef::end(),
 ]);
 
@@ -108,10 +113,18 @@ unsafe extern "C" fn changed(
     0
 }
 
-/// Shows the store in phpinfo, without a password.
 unsafe extern "C" fn display_store(_entry: *mut zend_ini_entry, _kind: c_int) {
+    display_url(0);
+}
+
+unsafe extern "C" fn display_migrate_from(_entry: *mut zend_ini_entry, _kind: c_int) {
+    display_url(11);
+}
+
+/// Shows a URL in phpinfo, without a password.
+fn display_url(place: usize) {
     let _ = std::panic::catch_unwind(|| {
-        let store = VALUES.with_borrow(|values| redacted(&values[0]));
-        let _ = ext_php_rs::zend::printf(if store.is_empty() { "no value" } else { &store });
+        let url = VALUES.with_borrow(|values| redacted(&values[place]));
+        let _ = ext_php_rs::zend::printf(if url.is_empty() { "no value" } else { &url });
     });
 }

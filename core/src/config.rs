@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::chain::front::{self, Front};
 use crate::error::{Error, ErrorKind, Result};
+use crate::migrate;
 use crate::server::Server;
 
 /// Every setting as php.ini has it, without the prefix `rustdb.`.
@@ -17,7 +18,7 @@ pub struct Raw {
 }
 
 /// Name and default of every setting. The skin registers them with PHP in this order.
-pub const ENTRIES: [(&str, &str); 11] = [
+pub const ENTRIES: [(&str, &str); 12] = [
     ("store", ""),
     ("multi_host", "auto"),
     ("lock", "exclusive"),
@@ -29,6 +30,7 @@ pub const ENTRIES: [(&str, &str); 11] = [
     ("lifetime", "0"),
     ("gc_probability", "1"),
     ("gc_divisor", "1000"),
+    ("migrate_from", ""),
 ];
 
 /// Where sessions are kept.
@@ -95,6 +97,8 @@ pub struct Settings {
     pub gc_probability: u32,
     /// `rustdb.gc_divisor`
     pub gc_divisor: u32,
+    /// `rustdb.migrate_from`: where sessions were kept before
+    pub migrate_from: Option<migrate::From>,
 }
 
 /// The smallest buffer that is of use.
@@ -179,6 +183,7 @@ impl Settings {
             },
             gc_probability: whole("gc_probability", value("gc_probability"), 0, 1_000_000_000)? as u32,
             gc_divisor: whole("gc_divisor", value("gc_divisor"), 1, 1_000_000_000)? as u32,
+            migrate_from: migrate::From::parse(value("migrate_from"))?,
         })
     }
 }

@@ -33,6 +33,7 @@ pub mod error;
 pub mod host;
 pub mod lmdb;
 pub mod lock;
+pub mod migrate;
 pub mod notices;
 pub mod owner;
 pub mod process;

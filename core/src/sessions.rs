@@ -17,16 +17,19 @@ use crate::config::{LockMode, Settings, WriteMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::lock::{HostLocks, LockKind, LockName};
+use crate::migrate::Migration;
 use crate::process;
 use crate::record::{Expiry, Record, SessionId, Version, lifetime_of, now};
 use crate::shared::Counter;
-use crate::store::{Access, Change, Committed, Found, Lease};
+use crate::store::{Access, Begun, Change, Committed, Found, Lease};
 
 /// Sessions of one store, for one thread.
 pub struct Sessions {
     host: Arc<Host>,
     locks: HostLocks,
     settings: Settings,
+    /// Where sessions were kept before.
+    migration: Option<Migration>,
 }
 
 /// A session in use, between `begin` and `release`.
@@ -121,7 +124,8 @@ impl Sessions {
     pub fn open(settings: &Settings) -> Result<Sessions> {
         let host = Host::open(settings)?;
         let locks = HostLocks::open(host.directory(), Arc::clone(host.shared()))?;
-        Ok(Sessions { host, locks, settings: settings.clone() })
+        let migration = settings.migrate_from.as_ref().map(|from| from.open(settings.lock_wait)).transpose()?;
+        Ok(Sessions { host, locks, settings: settings.clone(), migration })
     }
 
     /// The store.
@@ -144,7 +148,12 @@ impl Sessions {
         // Lets go of it on every way out but the last, panics included.
         let lock = Lock { locks: &self.locks, name };
         let begun = Instant::now();
-        let found = self.host.store().begin(id, access, None)?;
+        let mut found = self.host.store().begin(id, access, None)?;
+        if found.found == Found::Missing && access != Access::Fresh {
+            if let Some(old) = &self.migration {
+                found = self.bring_over(old, id, access, found)?;
+            }
+        }
         let read = begun.elapsed();
         if found.lease.token != 0 {
             // It has to be renewed.
@@ -173,6 +182,69 @@ impl Sessions {
             spent: false,
             generation: process::generation(),
             report: Report { source, lock_wait, read, written: Written::None, write: Duration::ZERO },
+        }))
+    }
+
+    /// Brings a session that the store does not have over from where it was kept before. `begun`: what the store answered,
+    /// and whose lease is held.
+    fn bring_over(&self, old: &Migration, id: SessionId<'_>, access: Access, begun: Begun) -> Result<Begun> {
+        if access == Access::ReadOnly {
+            // It holds no lock, so nothing is written.
+            let record = old.look_at(id)?;
+            return Ok(Begun { found: record.map_or(Found::Missing, Found::Record), ..begun });
+        }
+        let store = self.host.store();
+        let mut begun = begun;
+        if access == Access::ExclusiveIfExists {
+            // Most ids that nobody knows are nowhere else either, and shall not be locked.
+            if old.look_at(id)?.is_none() {
+                return Ok(begun);
+            }
+            begun = store.begin(id, Access::Exclusive, None)?;
+            if begun.found != Found::Missing {
+                return Ok(begun);
+            }
+        }
+        // Looked for under the lease: another machine may have brought it over, and ended it.
+        let mut lease = begun.lease;
+        // Without locks another request may be doing the same, and be further on.
+        lease.fresh = self.settings.lock == LockMode::None;
+        let mut spent = false;
+        let brought = old.bring(id, &mut |record| {
+            spent = true;
+            match store.commit(id, Change::Write(&record), lease)? {
+                Committed::LeaseLost => Err(Error::new(
+                    ErrorKind::LeaseLost,
+                    "the lock of a session that was being brought over (rustdb.migrate_from) was lost, so it stays where it \
+                     was; the next request tries again",
+                )),
+                // The old copy may go once this one would survive a crash.
+                _ => self.host.flush_through(id, self.settings.lock_wait),
+            }
+        });
+        match brought {
+            Ok((true, trouble)) => {
+                self.host.shared().add(Counter::SessionsMigrated, 1);
+                trouble.into_iter().for_each(|error| self.host.notices().note(error));
+                store.begin(id, access, None)
+            }
+            Ok((false, _)) if access == Access::Exclusive => Ok(begun),
+            ended => {
+                if !spent {
+                    store.commit(id, Change::None, begun.lease)?;
+                }
+                ended.map(|_| begun)
+            }
+        }
+    }
+
+    /// Removes the copy of a session that ends from where it was kept before, so that it does not come back. Where that
+    /// cannot be done: an empty session that is to take its place here until the copy has expired.
+    fn end_old_copy(&self, held: &Held, lifetime: u64, now: i64) -> Result<Option<Record<'static>>> {
+        let Some(old) = &self.migration else { return Ok(None) };
+        Ok(old.remove(SessionId::parse(&held.id)?).err().map(|error| {
+            self.host.notices().note(error);
+            Record::new(Vec::new(), Expiry::after(now, lifetime.max(old.lifetime())))
         }))
     }
 
@@ -216,9 +288,17 @@ impl Sessions {
         let expires = Expiry::after(now, lifetime + margin);
         let written = match intent {
             Intent::Destroy => {
-                self.apply(held, Change::Destroy)?;
+                match self.end_old_copy(held, lifetime, now)? {
+                    None => {
+                        self.apply(held, Change::Destroy)?;
+                        held.lease.existed = false;
+                    }
+                    Some(empty) => {
+                        self.apply(held, Change::Write(&empty))?;
+                        held.lease.existed = true;
+                    }
+                }
                 held.known = None;
-                held.lease.existed = false;
                 held.lease.fresh = false;
                 Written::Destroy
             }
