@@ -11,10 +11,10 @@ namespace Bench;
  */
 final class Options
 {
-    public const SUITES = ['cli', 'contention', 'fpm', 'million'];
+    public const SUITES = ['cli', 'contention', 'fpm', 'servers', 'million'];
 
     public const USAGE = <<<'TEXT'
-        bench/run [--only=cli,contention,fpm,million] [--quick] [--output=DIRECTORY]
+        bench/run [--only=cli,contention,fpm,servers,million] [--quick] [--output=DIRECTORY]
 
           --only      run these suites; results go to bench/results/partial unless --output is given
           --quick     a few seconds a suite, to check that everything works; the figures mean little
@@ -24,7 +24,7 @@ final class Options
           BENCH_DIR        parent of the directory "on disk" (/var/tmp)
           BENCH_SESSIONS   sessions in the `million` suite (1000000; 20000 with --quick)
           BENCH_ROUNDS     interleaved rounds (7; 2 with --quick)
-          BENCH_BLOCK_MS   length of one measured block of the `cli` suite (1100; 100 with --quick)
+          BENCH_BLOCK_MS   length of one measured block of `cli` and `servers` (1100; 100 with --quick)
           BENCH_RUSTDB     the extension to measure (target/release/librustdb.so)
           PHP_CONFIG       the php-config of the PHP to measure
           PHP_FPM          the php-fpm binary, if it is not where Debian puts it
