@@ -30,6 +30,9 @@ final class Distance
     public function run(array $peers): void
     {
         $peers = array_values(array_filter($peers, static fn (Peer $peer) => $peer->port !== null));
+        if ($peers === []) {
+            return;
+        }
         foreach (['trips' => ['round trips', ''], 'bytes' => ['bytes both ways', 'bytes'], 'ms' => ['with 1 ms of network', 'ms']] as $what => [$label, $unit]) {
             foreach (Cycles::CASES as $case) {
                 $this->results->row("distance.$what.$case", "$case, $label", $unit);

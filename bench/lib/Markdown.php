@@ -122,6 +122,9 @@ final class Markdown
             ...ServerTable::method($this->results),
             'Own memory is what the handler itself allocates, not the kernel\'s cache of files; disk is what `du` counts, without inodes.',
         ];
+        if (isset($settings['processor'])) {
+            $sentences[] = 'All that was measured, servers too, ran on one processor.';
+        }
         return implode("\n", array_map(static fn (string $sentence) => "- $sentence", $sentences));
     }
 

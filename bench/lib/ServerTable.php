@@ -26,36 +26,41 @@ final class ServerTable
     /** Markdown, or nothing when the suite was not run. */
     public function render(): string
     {
-        $lines = [];
-        foreach ($this->handlers() as $handler => $peers) {
-            $cells = [
-                ...$this->each('servers.%s.1024.1', $peers['unix'] ?? null),
-                ...$this->each('servers.%s.1024.1', $peers['tcp'] ?? null),
-                implode(' / ', $this->each('distance.trips.%s', $peers['tcp'] ?? null, true)),
-                implode(' / ', $this->each('distance.bytes.%s', $peers['tcp'] ?? null, true)),
-                ...$this->each('distance.ms.%s', $peers['tcp'] ?? null),
-            ];
-            if (str_starts_with($handler, 'rustdb')) {
-                $cells = array_map(static fn (string $cell) => "**$cell**", $cells);
-            }
-            $lines[] = "| $handler | " . implode(' | ', $cells) . ' |';
-        }
-        if ($lines === []) {
-            return '';
-        }
         $three = implode(' / ', Cycles::CASES);
         $head = [
-            'sessions of 1 KiB, one process',
             ...array_map(static fn (string $case) => "unix socket, $case, µs", Cycles::CASES),
             ...array_map(static fn (string $case) => "TCP, $case, µs", Cycles::CASES),
             "round trips, $three",
             "bytes both ways, $three",
             ...array_map(static fn (string $case) => "TCP and 1 ms more, $case, ms", Cycles::CASES),
         ];
+        $rows = [];
+        foreach ($this->handlers() as $handler => $peers) {
+            $rows[$handler] = [
+                ...$this->each('servers.%s.1024.1', $peers['unix'] ?? null),
+                ...$this->each('servers.%s.1024.1', $peers['tcp'] ?? null),
+                implode(' / ', $this->each('distance.trips.%s', $peers['tcp'] ?? null, true)),
+                implode(' / ', $this->each('distance.bytes.%s', $peers['tcp'] ?? null, true)),
+                ...$this->each('distance.ms.%s', $peers['tcp'] ?? null),
+            ];
+        }
+        if ($rows === []) {
+            return '';
+        }
+        // A column that nobody was measured for says nothing.
+        $used = array_filter($head, static fn (int $column) => preg_grep('/\d/', array_column($rows, $column)) !== [], ARRAY_FILTER_USE_KEY);
+        $lines = [];
+        foreach ($rows as $handler => $cells) {
+            $cells = array_intersect_key($cells, $used);
+            if (str_starts_with($handler, 'rustdb')) {
+                $cells = array_map(static fn (string $cell) => "**$cell**", $cells);
+            }
+            $lines[] = "| $handler | " . implode(' | ', $cells) . ' |';
+        }
         return implode("\n", [
             "## On servers\n",
-            '| ' . implode(' | ', $head) . ' |',
-            '|---|' . str_repeat('--:|', count($head) - 1),
+            '| sessions of 1 KiB, one process | ' . implode(' | ', $used) . ' |',
+            '|---|' . str_repeat('--:|', count($used)),
             ...$lines,
             ...$this->verdicts(),
         ]);
