@@ -9,8 +9,8 @@ declare(strict_types=1);
 
 require __DIR__ . '/../lib/all.php';
 require __DIR__ . '/owner.php';
-// shop
-foreach (['turns', 'expiry', 'columns', 'locks', 'together'] as $tests) {
+require __DIR__ . '/shop.php';
+foreach (['turns', 'expiry', 'columns', 'locks', 'together', 'symfony'] as $tests) {
     require __DIR__ . "/tests/$tests.php";
 }
 Runner::finish();

@@ -14,6 +14,10 @@ test_owner('Laravel', 'user, address and agent stay as Laravel wrote them, and a
         $at->ours($request);
         check_same($theirs, $columns($session), 'columns after rustdb');
     }
+    // A new session where another had expired is nobody's yet.
+    $at->age($session, 2 * LIFETIME);
+    check_same(1, $at->ours("return count_up('$session');"), 'count anew');
+    check_same("NULL\tNULL\tNULL", $columns($session), 'columns of a session that began anew');
     $new = $at->new_id();
     $at->ours("count_up('$new');");
     check_same("NULL\tNULL\tNULL", $columns($new), 'columns of a new session');
@@ -31,17 +35,21 @@ test_owner('UserFrosting', 'user, address and agent are empty on either side', f
 test_owner('ProcessWire', 'user, page, address and agent stay as ProcessWire wrote them, and it ends the sessions of a user', function (Owner $at) {
     $columns = fn (string $id) => $at->execute("SELECT user_id,pages_id,INET_NTOA(ip),ua FROM sessions WHERE id='$id'");
     $theirs = "41\t1\t192.0.2.17\ta visitor";
-    [$session, $elsewhere, $new] = [$at->new_id(), $at->new_id(), $at->new_id()];
+    [$session, $elsewhere, $new, $anew] = array_map(fn () => $at->new_id(), range(1, 4));
     foreach ([$session, $elsewhere] as $id) {
         $at->theirs("count_up('$id');", ['OWNER_USER' => '41']);
         $at->ours("count_up('$id');");
         check_same($theirs, $columns($id), 'columns after rustdb');
     }
     $at->ours("count_up('$new');");
-    check_same("0\t0\t0.0.0.0\t", $at->execute("SELECT user_id,pages_id,INET_NTOA(ip),CONCAT(ua,'') FROM sessions WHERE id='$new'") . "\t", 'columns of a new session');
+    check_same("0\t0\t0.0.0.0", $columns($new), 'columns of a new session');
+    // A new session where one of the user's had expired is not the user's.
+    $at->theirs("count_up('$anew');", ['OWNER_USER' => '41']);
+    $at->age($anew, 2 * LIFETIME);
+    check_same(1, $at->ours("return count_up('$anew');"), 'count anew');
     // "Disallow parallel sessions", at a log-in.
     $at->execute("DELETE FROM sessions WHERE user_id=41 AND id!='$session'");
-    check_same([2, null, 1], $at->ours("return array_map('count_of', ['$session', '$elsewhere', '$new']);"), 'counts');
+    check_same([2, null, 1, 1], $at->ours("return array_map('count_of', ['$session', '$elsewhere', '$new', '$anew']);"), 'counts');
 });
 
 test_owner('Symfony', 'the time of the last write is there whoever wrote', function (Owner $at) {

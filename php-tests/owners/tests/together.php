@@ -4,7 +4,7 @@
 declare(strict_types=1);
 
 test_owners('under load, side by side with rustdb on sessions of their own, neither loses or mixes anything', function (Owner $at) {
-    $visits = 300;
+    $visits = 500;
     $sessions = ['theirs' => [], 'ours' => []];
     foreach ($sessions as &$ids) {
         $ids = array_map(fn () => $at->new_id(), range(1, 15));
