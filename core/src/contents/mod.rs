@@ -7,7 +7,7 @@
 //! - [`Format`]: how the string is laid out (`session.serialize_handler`). A format not known here is not read.
 //! - [`Path`]: the way to a value, as a setting has it: `account.current_user_id`.
 //! - [`find`]: the [`Scalar`] at a path. [`same_but_for`]: whether two payloads differ at some paths only.
-//! - `cursor` reads values one by one, `members` walks along paths; both work on any input in time proportional to its
+//! - `cursor` reads values one by one (what they are made of: `literals`), `members` walks along paths; both work on any input in time proportional to its
 //!   length, and neither nests calls by what is in it.
 //!
 //! The grammar is PHP's, as ext/standard/var.c writes and ext/standard/var_unserializer.re reads it.
@@ -16,6 +16,7 @@ mod changes;
 mod cursor;
 mod find;
 mod format;
+mod literals;
 mod members;
 mod path;
 mod scalar;
