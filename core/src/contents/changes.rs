@@ -31,10 +31,9 @@ fn compare(old: &[u8], new: &[u8], format: Format, paths: &[Path]) -> Result<boo
             return Err(Damaged);
         }
         let before = &old[old_from..cursor.at()];
-        if !other.rest().starts_with(before) {
+        if other.expect(before).is_err() {
             return Ok(ControlFlow::Break(()));
         }
-        other.seek(other.at() + before.len());
         other.within = cursor.within;
         for kind in [cursor.kind(), other.kind()] {
             match kind {
@@ -58,7 +57,7 @@ fn compare(old: &[u8], new: &[u8], format: Format, paths: &[Path]) -> Result<boo
     if ours.to_watched || (references && (nested || ours.opaque || theirs.opaque)) {
         return Ok(false);
     }
-    Ok(old[old_from..] == *other.rest())
+    Ok(old[old_from..] == *other.rest)
 }
 
 #[cfg(test)]

@@ -52,8 +52,9 @@ pub(super) struct References {
 /// by calls.
 #[derive(Debug)]
 pub(super) struct Cursor<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) at: usize,
+    bytes: &'a [u8],
+    /// What of `bytes` lies ahead.
+    pub(super) rest: &'a [u8],
     /// How many arrays and objects are open around what is being read, those of `open` not counted.
     pub(super) within: usize,
     /// Pairs that are left in the arrays and objects open in `skip`.
@@ -63,29 +64,20 @@ pub(super) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Cursor { bytes, at: 0, within: 0, open: Vec::new(), references: References::default() }
+        Cursor { bytes, rest: bytes, within: 0, open: Vec::new(), references: References::default() }
     }
 
     pub(super) fn at(&self) -> usize {
-        self.at
-    }
-
-    /// Goes on at another place, at most the end.
-    pub(super) fn seek(&mut self, at: usize) {
-        self.at = at.min(self.bytes.len());
+        self.bytes.len() - self.rest.len()
     }
 
     pub(super) fn at_end(&self) -> bool {
-        self.at == self.bytes.len()
-    }
-
-    pub(super) fn rest(&self) -> &'a [u8] {
-        &self.bytes[self.at..]
+        self.rest.is_empty()
     }
 
     /// The letter of the value that begins here.
     pub(super) fn kind(&self) -> Option<u8> {
-        match self.rest() {
+        match self.rest {
             [b'N', b';', ..] => Some(b'N'),
             [kind @ (b'b' | b'i' | b'd' | b's' | b'S' | b'a' | b'O' | b'C' | b'E' | b'R' | b'r'), b':', ..] => {
                 Some(*kind)
@@ -129,38 +121,30 @@ impl<'a> Cursor<'a> {
 
     /// Reads a value if it is a scalar; otherwise reads over it.
     pub(super) fn scalar(&mut self) -> Result<Option<Scalar<'a>>, Damaged> {
+        let before = self.rest;
         let kind = self.kind().ok_or(Damaged)?;
-        let start = self.at + 2;
-        if kind == b'S' {
-            self.at = start;
+        // Of these two the text is not what stands in the payload, or not all of it.
+        if matches!(kind, b's' | b'S') {
             self.references.values += 1;
-            return Ok(Some(Scalar::Text(Cow::Owned(self.escaped()?))));
+            return Ok(Some(Scalar::Text(self.key()?)));
         }
         self.skip()?;
-        let written = &self.bytes[start..self.at];
-        // Without the semicolon. Digits are ASCII, and `skip` has looked at each byte of a number.
-        let text = || std::str::from_utf8(&written[..written.len() - 1]).map_err(|_| Damaged);
+        // Between the letter and the semicolon; `skip` has looked at each byte of a number, and digits are ASCII.
+        let written = before[..before.len() - self.rest.len()].get(2..).and_then(|text| text.split_last());
+        let text = written.and_then(|(_, text)| std::str::from_utf8(text).ok());
         Ok(match kind {
-            b'i' => Some(Scalar::Int(text()?.parse().map_err(|_| Damaged)?)),
-            b'b' => Some(Scalar::Bool(written[0] == b'1')),
-            b'd' => Some(Scalar::Float(text()?)),
-            b's' => {
-                let quote = written.iter().position(|byte| *byte == b'"').ok_or(Damaged)?;
-                Some(Scalar::Text(Cow::Borrowed(&written[quote + 1..written.len() - 2])))
-            }
+            b'i' => Some(Scalar::Int(text.and_then(|text| text.parse().ok()).ok_or(Damaged)?)),
+            b'b' => Some(Scalar::Bool(text == Some("1"))),
+            b'd' => Some(Scalar::Float(text.ok_or(Damaged)?)),
             _ => None,
         })
     }
 
     /// Reads a key of an array or an object; an integer as the text it is written in.
     pub(super) fn key(&mut self) -> Result<Cow<'a, [u8]>, Damaged> {
-        let start = self.at + 2;
         match self.letter()? {
             b's' => Ok(Cow::Borrowed(self.string()?)),
-            b'i' => {
-                self.integer()?;
-                Ok(Cow::Borrowed(&self.bytes[start..self.at - 1]))
-            }
+            b'i' => Ok(Cow::Borrowed(self.integer()?)),
             b'S' => Ok(Cow::Owned(self.escaped()?)),
             _ => Err(Damaged),
         }
@@ -170,7 +154,7 @@ impl<'a> Cursor<'a> {
     fn skip_key(&mut self) -> Result<(), Damaged> {
         match self.letter()? {
             b's' => self.string().map(drop),
-            b'i' => self.integer(),
+            b'i' => self.integer().map(drop),
             b'S' => self.escaped().map(drop),
             _ => Err(Damaged),
         }
@@ -185,11 +169,11 @@ impl<'a> Cursor<'a> {
         }
         match letter {
             b's' => drop(self.string()?),
-            b'i' => self.integer()?,
+            b'i' => drop(self.integer()?),
             b'a' => return self.opened(false),
             b'N' => {}
-            b'b' => match self.rest() {
-                [b'0' | b'1', b';', ..] => self.at += 2,
+            b'b' => match self.rest {
+                [b'0' | b'1', b';', rest @ ..] => self.rest = rest,
                 _ => return Err(Damaged),
             },
             b'd' => self.float()?,
@@ -213,15 +197,12 @@ impl<'a> Cursor<'a> {
     /// Reads the letter of a value or key, and what stands behind every letter.
     #[inline]
     fn letter(&mut self) -> Result<u8, Damaged> {
-        let (letter, behind) = match self.rest() {
-            [letter, behind, ..] => (*letter, *behind),
-            _ => return Err(Damaged),
-        };
-        if behind != if letter == b'N' { b';' } else { b':' } {
+        let [letter, behind, rest @ ..] = self.rest else { return Err(Damaged) };
+        if *behind != if *letter == b'N' { b';' } else { b':' } {
             return Err(Damaged);
         }
-        self.at += 2;
-        Ok(letter)
+        self.rest = rest;
+        Ok(*letter)
     }
 
     /// Reads `N:{`, and the end of what has no members.
@@ -235,7 +216,7 @@ impl<'a> Cursor<'a> {
         }
         // PHP's own check (`IS_FAKE_ELEM_COUNT`): a member has more than one byte.
         let count = u32::try_from(count).map_err(|_| Damaged)?;
-        if count as usize > self.rest().len() {
+        if count as usize > self.rest.len() {
             return Err(Damaged);
         }
         Ok(Some(Opened { count, object }))
@@ -246,8 +227,8 @@ impl<'a> Cursor<'a> {
         self.class()?;
         let length = usize::try_from(self.number(b':')?).map_err(|_| Damaged)?;
         self.expect(b"{")?;
-        let inside = self.rest().get(..length).ok_or(Damaged)?;
-        self.at += length;
+        let (inside, rest) = self.rest.split_at_checked(length).ok_or(Damaged)?;
+        self.rest = rest;
         self.expect(b"}")?;
         self.references.opaque = true;
         self.references.any |= inside.windows(2).any(|pair| matches!(pair, b"R:" | b"r:"));

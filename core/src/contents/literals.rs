@@ -6,39 +6,49 @@ impl<'a> Cursor<'a> {
     /// Reads `N`, and the byte that has to follow it.
     #[inline]
     pub(super) fn number(&mut self, end: u8) -> Result<u64, Damaged> {
-        let mut number = 0;
-        for (digits, byte) in self.rest().iter().enumerate() {
+        let rest = self.rest;
+        let (mut number, mut digits) = (0, 0);
+        while let Some(byte) = rest.get(digits) {
             let digit = byte.wrapping_sub(b'0');
-            if digit < 10 && number <= u64::from(u32::MAX) {
-                number = number * 10 + u64::from(digit);
-            } else if *byte == end && digits > 0 {
-                self.at += digits + 1;
+            if digit > 9 {
+                if *byte != end || digits == 0 {
+                    break;
+                }
+                self.rest = &rest[digits + 1..];
                 return Ok(number);
-            } else {
+            }
+            // Nothing PHP writes has a larger one, and it keeps the sum in its type.
+            if number > u64::from(u32::MAX) {
                 break;
             }
+            number = number * 10 + u64::from(digit);
+            digits += 1;
         }
         Err(Damaged)
     }
 
-    /// Reads `N:"bytes"`.
+    /// Looks at `N:"bytes`, and tells the bytes and what lies behind them.
     #[inline]
-    pub(super) fn quoted(&mut self) -> Result<&'a [u8], Damaged> {
+    fn counted(&mut self) -> Result<(&'a [u8], &'a [u8]), Damaged> {
         let length = usize::try_from(self.number(b':')?).map_err(|_| Damaged)?;
-        let rest = self.rest();
-        // In this order no sum can overflow.
-        if length >= rest.len() || rest[0] != b'"' || rest.get(length + 1) != Some(&b'"') {
-            return Err(Damaged);
-        }
-        self.at += length + 2;
-        Ok(&rest[1..=length])
+        let Some((b'"', rest)) = self.rest.split_first() else { return Err(Damaged) };
+        rest.split_at_checked(length).ok_or(Damaged)
+    }
+
+    /// Reads `N:"bytes"`.
+    pub(super) fn quoted(&mut self) -> Result<&'a [u8], Damaged> {
+        let (bytes, rest) = self.counted()?;
+        self.rest = rest;
+        self.expect(b"\"")?;
+        Ok(bytes)
     }
 
     /// Reads `N:"bytes";`.
     #[inline]
     pub(super) fn string(&mut self) -> Result<&'a [u8], Damaged> {
-        let bytes = self.quoted()?;
-        self.expect(b";")?;
+        let (bytes, rest) = self.counted()?;
+        let [b'"', b';', rest @ ..] = rest else { return Err(Damaged) };
+        self.rest = rest;
         Ok(bytes)
     }
 
@@ -46,21 +56,21 @@ impl<'a> Cursor<'a> {
     pub(super) fn escaped(&mut self) -> Result<Vec<u8>, Damaged> {
         let length = usize::try_from(self.number(b':')?).map_err(|_| Damaged)?;
         self.expect(b"\"")?;
-        if length > self.rest().len() {
+        if length > self.rest.len() {
             return Err(Damaged);
         }
         let mut bytes = Vec::with_capacity(length);
         for _ in 0..length {
-            bytes.push(match self.rest() {
-                [b'\\', high, low, ..] => {
+            bytes.push(match self.rest {
+                [b'\\', high, low, rest @ ..] => {
                     let nibble = |digit: u8| char::from(digit).to_digit(16).ok_or(Damaged);
-                    self.at += 3;
+                    self.rest = rest;
                     // Below 256, as both are below 16.
                     (nibble(*high)? * 16 + nibble(*low)?) as u8
                 }
                 [b'\\', ..] | [] => return Err(Damaged),
-                [byte, ..] => {
-                    self.at += 1;
+                [byte, rest @ ..] => {
+                    self.rest = rest;
                     *byte
                 }
             });
@@ -69,25 +79,28 @@ impl<'a> Cursor<'a> {
         Ok(bytes)
     }
 
-    /// Reads the digits and the end of an integer.
+    /// Reads an integer and its end, and tells how it is written.
     #[inline]
-    pub(super) fn integer(&mut self) -> Result<(), Damaged> {
-        let rest = self.rest();
+    pub(super) fn integer(&mut self) -> Result<&'a [u8], Damaged> {
+        let rest = self.rest;
         let signed = usize::from(matches!(rest.first(), Some(b'-' | b'+')));
-        let digits = rest[signed..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if digits == 0 {
+        let mut end = signed;
+        while rest.get(end).is_some_and(u8::is_ascii_digit) {
+            end += 1;
+        }
+        if end == signed || rest.get(end) != Some(&b';') {
             return Err(Damaged);
         }
-        self.at += signed + digits;
-        self.expect(b";")
+        self.rest = &rest[end + 1..];
+        Ok(&rest[..end])
     }
 
     /// Reads the number and the end of a float.
     pub(super) fn float(&mut self) -> Result<(), Damaged> {
-        let rest = self.rest();
+        let rest = self.rest;
         for special in [&b"NAN;"[..], b"INF;", b"-INF;"] {
             if rest.starts_with(special) {
-                self.at += special.len();
+                self.rest = &rest[special.len()..];
                 return Ok(());
             }
         }
@@ -112,7 +125,7 @@ impl<'a> Cursor<'a> {
             }
             end += exponent;
         }
-        self.at += end;
+        self.rest = &rest[end..];
         self.expect(b";")
     }
 
@@ -127,10 +140,7 @@ impl<'a> Cursor<'a> {
     /// Reads these bytes.
     #[inline]
     pub(super) fn expect(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
-        if !self.rest().starts_with(bytes) {
-            return Err(Damaged);
-        }
-        self.at += bytes.len();
+        self.rest = self.rest.strip_prefix(bytes).ok_or(Damaged)?;
         Ok(())
     }
 }

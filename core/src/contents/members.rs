@@ -37,8 +37,8 @@ pub(super) fn walk<'a>(
     }
     while !cursor.at_end() {
         let (name, undefined) = if format == Format::Php { delimited(cursor)? } else { counted(cursor)? };
-        // PHP before 7.1 wrote the names of variables that had no value. Today's knows no such mark, and reads a name
-        // with an exclamation mark as any other, so the mark is one only where no value follows.
+        // PHP 5 wrote the names of variables that had no value. Today's (ext/session/session.c) knows no such mark, and
+        // reads a name with an exclamation mark as any other, so the mark is one only where no value follows.
         if undefined && cursor.kind().is_none() {
             continue;
         }
@@ -51,17 +51,17 @@ pub(super) fn walk<'a>(
 
 /// Reads `name|`, the name of a variable in `php`, and whether it is marked as undefined.
 fn delimited<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a [u8], bool), Damaged> {
-    let rest = cursor.rest();
-    let name = &rest[..rest.iter().position(|byte| *byte == b'|').ok_or(Damaged)?];
-    cursor.seek(cursor.at() + name.len() + 1);
+    let end = cursor.rest.iter().position(|byte| *byte == b'|').ok_or(Damaged)?;
+    let (name, rest) = cursor.rest.split_at(end);
+    cursor.rest = &rest[1..];
     Ok((name, name.first() == Some(&b'!')))
 }
 
 /// Reads the name of a variable in `php_binary` with its length, and whether it is marked as undefined.
 fn counted<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a [u8], bool), Damaged> {
-    let (length, rest) = cursor.rest().split_first().ok_or(Damaged)?;
-    let name = rest.get(..usize::from(length & BINARY_MAX)).ok_or(Damaged)?;
-    cursor.seek(cursor.at() + 1 + name.len());
+    let (length, rest) = cursor.rest.split_first().ok_or(Damaged)?;
+    let (name, rest) = rest.split_at_checked(usize::from(length & BINARY_MAX)).ok_or(Damaged)?;
+    cursor.rest = rest;
     Ok((name, length & BINARY_UNDEFINED != 0))
 }
 
@@ -81,7 +81,12 @@ struct Walk<'w, 'v, 'a> {
 
 impl<'a> Walk<'_, '_, 'a> {
     /// Reads the value of a key.
+    #[inline]
     fn member(&mut self, cursor: &mut Cursor<'a>, under: &Under, key: &[u8]) -> Result<ControlFlow<()>, Damaged> {
+        if under.iter().all(|(path, gone)| self.paths[*path].step(*gone, key) == Step::Aside) {
+            cursor.skip()?;
+            return Ok(ControlFlow::Continue(()));
+        }
         let (mut there, mut further) = (Vec::new(), Vec::new());
         for (path, gone) in under {
             match self.paths[*path].step(*gone, key) {
@@ -92,10 +97,6 @@ impl<'a> Walk<'_, '_, 'a> {
         }
         if !there.is_empty() {
             return (self.arrived)(cursor, &there);
-        }
-        if further.is_empty() {
-            cursor.skip()?;
-            return Ok(ControlFlow::Continue(()));
         }
         match cursor.value()? {
             Some(opened) => self.inside(cursor, opened, &further),

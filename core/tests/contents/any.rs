@@ -54,8 +54,8 @@ fn changed() -> impl Strategy<Value = u8> {
     prop_oneof![prop::sample::select(b"aOCEsSibdNRr:;{}\"|!0123456789.-\0\\".to_vec()), any::<u8>()]
 }
 
-/// A quarter of a megabyte of each of these is read in far less than this, even unoptimised and on a busy machine. What takes time
-/// that grows with the square would need minutes.
+/// A quarter of a megabyte of each of these is read in far less than this, even unoptimised and on a busy machine. What
+/// takes time that grows with the square would need minutes.
 const LIMIT: Duration = Duration::from_secs(2);
 
 #[test]
