@@ -48,7 +48,7 @@ pub enum StoreUrl {
     /// On a server.
     Server {
         /// The server.
-        server: Server,
+        server: Box<Server>,
         /// What stands in front of it, in a chain.
         front: Option<Box<Front>>,
         /// What PHP was told: it names the default directory, where locks and counters of this machine are.
@@ -208,10 +208,10 @@ fn store(url: &str, save_path: &str) -> Result<StoreUrl> {
     let save_path = save_path.to_owned();
     if let Some(chain) = front::parse(url) {
         let (front, server) = chain?;
-        return Ok(StoreUrl::Server { server, front: Some(Box::new(front)), save_path });
+        return Ok(StoreUrl::Server { server: Box::new(server), front: Some(Box::new(front)), save_path });
     }
     if let Some(server) = Server::parse(url) {
-        return Ok(StoreUrl::Server { server: server?, front: None, save_path });
+        return Ok(StoreUrl::Server { server: Box::new(server?), front: None, save_path });
     }
     embedded(url).map_err(|_| not_a_store("rustdb.store", &redacted(url)))
 }

@@ -91,7 +91,7 @@ proptest! {
     #[test]
     fn every_lifetime_an_application_gives_means_one(seconds in any::<i64>()) {
         let lifetime = lifetime_of(seconds);
-        prop_assert!(lifetime >= 1 && lifetime <= MAX_LIFETIME);
+        prop_assert!((1..=MAX_LIFETIME).contains(&lifetime));
         if seconds <= 0 {
             prop_assert_eq!(lifetime, DEFAULT_LIFETIME);
         }
@@ -163,7 +163,7 @@ proptest! {
 
 fn server_of(settings: Settings) -> Server {
     match settings.store {
-        StoreUrl::Server { server, .. } => server,
+        StoreUrl::Server { server, .. } => *server,
         other => panic!("{other:?} is no server"),
     }
 }
