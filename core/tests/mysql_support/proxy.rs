@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
 /// Passes everything on.
 const PASS: u8 = 0;
@@ -16,6 +17,8 @@ struct State {
     port: u16,
     mode: AtomicU8,
     round_trips: AtomicUsize,
+    /// On how many connections something was sent and nothing has come back yet.
+    unanswered: AtomicUsize,
     stopped: AtomicBool,
 }
 
@@ -35,6 +38,7 @@ impl Proxy {
             port,
             mode: AtomicU8::new(PASS),
             round_trips: AtomicUsize::new(0),
+            unanswered: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
         });
         let shared = Arc::clone(&state);
@@ -49,10 +53,16 @@ impl Proxy {
         Proxy { port: own, state }
     }
 
-    /// How many round trips `work` takes: something sent, in however many pieces, and something that comes back.
+    /// How many round trips `work` takes: something sent, in however many pieces, and something that comes back, whether
+    /// `work` waits for it or not.
     pub fn count<T>(&self, work: impl FnOnce() -> T) -> (usize, T) {
         let before = self.state.round_trips.load(SeqCst);
         let done = work();
+        let begun = Instant::now();
+        while self.state.unanswered.load(SeqCst) > 0 {
+            assert!(begun.elapsed() < super::HANG, "something was not answered");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         (self.state.round_trips.load(SeqCst) - before, done)
     }
 
@@ -95,9 +105,10 @@ fn serve(client: TcpStream, state: &Arc<State>) {
                 let mode = state.mode.load(SeqCst);
                 if from_client && !asked.swap(true, SeqCst) {
                     state.round_trips.fetch_add(1, SeqCst);
+                    state.unanswered.fetch_add(1, SeqCst);
                 }
-                if !from_client {
-                    asked.store(false, SeqCst);
+                if !from_client && asked.swap(false, SeqCst) {
+                    state.unanswered.fetch_sub(1, SeqCst);
                 }
                 if mode == SILENT {
                     continue;
@@ -109,6 +120,9 @@ fn serve(client: TcpStream, state: &Arc<State>) {
                 if to.write_all(&buffer[..length]).is_err() {
                     break;
                 }
+            }
+            if asked.swap(false, SeqCst) {
+                state.unanswered.fetch_sub(1, SeqCst);
             }
             if state.mode.load(SeqCst) != SILENT {
                 let _ = client.shutdown(Shutdown::Both);

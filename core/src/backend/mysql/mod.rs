@@ -29,6 +29,7 @@ mod sweep;
 mod table;
 mod target;
 mod widen;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
