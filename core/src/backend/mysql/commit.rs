@@ -94,11 +94,12 @@ impl Mysql {
                 true => format!("SELECT IF(ROW_COUNT()=0{},2,RELEASE_LOCK('{name}')) l", hold.guard),
                 false => lease::release(&name),
             };
-            let Some(statement) = statement(&table, id, change, lease.existed, Some(&hold)) else {
+            let Some(mut sql) = statement(&table, id, change, lease.existed, Some(&hold)) else {
                 connection.leave(&lease::let_go(&name))?;
                 return Ok(Ran { affected: 0, keeps: false, lost: false });
             };
-            let sql = format!("{statement};{release}");
+            sql.push(';');
+            sql.push_str(&release);
             self.check_size((id, change), &sql, &table, connection)?;
             let mut tries = 1;
             let affected = loop {

@@ -290,3 +290,98 @@ impl<'a> Fields<'a> {
         self.bytes(length).map(|bytes| Some(bytes.to_vec()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// A connection, and the server's end of it.
+    fn wire() -> (Wire, UnixStream) {
+        let (ours, server) = UnixStream::pair().unwrap();
+        (Wire::new(ours.into()), server)
+    }
+
+    fn packet(number: u8, body: &[u8]) -> Vec<u8> {
+        let length = (body.len() as u32).to_le_bytes();
+        [&[length[0], length[1], length[2], number], body].concat()
+    }
+
+    /// An answer that has changed so many rows. `more`: another one follows.
+    fn ok(number: u8, affected: u8, more: bool) -> Vec<u8> {
+        packet(number, &[0, affected, 0, if more { 10 } else { 2 }, 0, 0, 0])
+    }
+
+    #[test]
+    fn answers_left_for_later_are_not_those_to_what_is_sent_next() {
+        let (mut wire, mut server) = wire();
+        wire.send("UPDATE;DO").unwrap();
+        server.write_all(&ok(1, 7, true)).unwrap();
+        assert_eq!(wire.answer().unwrap().0.affected, 7);
+        assert!(wire.owes());
+        wire.send("UPDATE").unwrap();
+        server.write_all(&[ok(2, 0, false), ok(1, 9, false)].concat()).unwrap();
+        wire.settle().unwrap();
+        assert_eq!(wire.answer().unwrap().0.affected, 9);
+        assert!(!wire.owes() && wire.is_quiet());
+    }
+
+    #[test]
+    fn an_answer_to_something_else_is_refused() {
+        let (mut wire, mut server) = wire();
+        wire.send("UPDATE").unwrap();
+        server.write_all(&ok(2, 1, false)).unwrap();
+        assert!(wire.answer().is_err());
+    }
+
+    #[test]
+    fn what_ends_in_the_middle_of_a_packet_or_has_fields_beyond_its_end_is_an_error() {
+        for answer in
+            [&packet(1, &[0, 0xfc, 1]), &packet(1, &[]), &packet(1, &[0xfb, b'x']), &ok(1, 1, false)[..6].to_vec()]
+        {
+            let (mut wire, mut server) = wire();
+            wire.send("UPDATE").unwrap();
+            server.write_all(answer).unwrap();
+            drop(server);
+            assert!(wire.answer().is_err(), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn rows_may_have_anything_in_them() {
+        let (mut wire, mut server) = wire();
+        wire.send("SELECT").unwrap();
+        let mut row = vec![0xfb, 0xfd, 0, 0, 1];
+        row.extend_from_slice(&[0xfe; 1 << 16]);
+        let end = [0xfe, 0, 0, 2, 0];
+        let sent = [
+            packet(1, &[2, 1]),
+            packet(2, b"def"),
+            packet(3, b"def"),
+            packet(4, &end),
+            packet(5, &row),
+            packet(6, &end),
+        ];
+        let writer = std::thread::spawn(move || server.write_all(&sent.concat()).unwrap());
+        let (answer, more) = wire.answer().unwrap();
+        writer.join().unwrap();
+        assert_eq!(answer.rows, [[None, Some(vec![0xfe; 1 << 16])]]);
+        assert!(!more && !wire.owes());
+    }
+
+    #[test]
+    fn a_refusal_ends_the_statements_it_came_to() {
+        let (mut wire, mut server) = wire();
+        wire.send("UPDATE;DO").unwrap();
+        server.write_all(&packet(1, b"\xff\xbd\x04#40001Deadlock")).unwrap();
+        match wire.answer().unwrap_err() {
+            mysql::Error::MySqlError(error) => {
+                assert_eq!((error.code, error.state.as_str(), error.message.as_str()), (1213, "40001", "Deadlock"));
+            }
+            other => panic!("{other}"),
+        }
+        assert!(!wire.owes());
+    }
+}
