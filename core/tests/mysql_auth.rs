@@ -8,6 +8,8 @@
 mod contract_support;
 mod mysql_support;
 
+use std::sync::{Arc, Mutex, Weak};
+
 use contract_support::{id, in_an_hour, read, write};
 use mysql::prelude::Queryable;
 use mysql_support::product::Product;
@@ -18,22 +20,39 @@ use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, Record, now};
 use rustdb_core::store::{Access, Backend, Change, Committed, Store, Sweep};
 
-/// A server with MySQL's own defaults, and a database with a user that has logged in nowhere.
+/// A server with MySQL's own defaults, and a database with a user of the same name.
 struct Place {
-    server: Mariadb,
+    server: Arc<Mariadb>,
     database: String,
 }
 
+fn server() -> Arc<Mariadb> {
+    Arc::new(Mariadb::start_product(&Product::mysql(), &["--performance-schema=ON"]))
+}
+
+/// On the server that tests share; it ends with the last of them.
 fn place() -> Place {
-    let server = Mariadb::start_product(&Product::mysql(), &["--performance-schema=ON"]);
-    let database = server.database();
-    let at = Place { server, database };
-    at.root(&format!("CREATE USER web@'%' IDENTIFIED BY '{PASSWORD}'"));
-    at.root(&format!("GRANT ALL ON {}.* TO web@'%'", at.database));
-    at
+    static SHARED: Mutex<Weak<Mariadb>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let server = shared.upgrade().unwrap_or_else(server);
+    *shared = Arc::downgrade(&server);
+    drop(shared);
+    Place::on(server)
 }
 
 impl Place {
+    fn on(server: Arc<Mariadb>) -> Place {
+        let database = server.database();
+        let at = Place { server, database };
+        at.user(&at.database, PASSWORD);
+        at
+    }
+
+    fn user(&self, name: &str, password: &str) {
+        self.root(&format!("CREATE USER {name}@'%' IDENTIFIED BY '{password}'"));
+        self.root(&format!("GRANT ALL ON {}.* TO {name}@'%'", self.database));
+    }
+
     fn root(&self, sql: &str) {
         let mut root = self.server.root();
         root.query_drop(format!("USE {}", self.database)).unwrap();
@@ -46,23 +65,32 @@ impl Place {
     }
 
     fn url(&self, port: u16, more: &str) -> String {
-        format!("mysql://web:{ENCODED_PASSWORD}@127.0.0.1:{port}/{}?table=sessions{more}", self.database)
+        let user = &self.database;
+        format!("mysql://{user}:{ENCODED_PASSWORD}@127.0.0.1:{port}/{}?table=sessions{more}", self.database)
     }
 }
 
 #[test]
 fn the_user_is_one_of_caching_sha2_password() {
     let at = place();
-    let plugin: Option<String> =
-        at.server.root().query_first("SELECT plugin FROM mysql.user WHERE user='web'").unwrap();
+    let plugin = format!("SELECT plugin FROM mysql.user WHERE user='{}'", at.database);
+    let plugin: Option<String> = at.server.root().query_first(plugin).unwrap();
     assert_eq!(plugin.as_deref(), Some("caching_sha2_password"));
 }
 
 #[test]
 fn by_tcp_without_tls_the_first_login_asks_for_the_servers_key_and_later_ones_do_not() {
-    let at = place();
+    // Others would have the server forget whom it knows.
+    let at = Place::on(server());
     let proxy = Proxy::to(at.server.port());
-    let log_in = || proxy.count(|| write(&machine(&at.url(proxy.port, "")), "a", b"data", in_an_hour())).0;
+    let mut logged_in = Vec::new();
+    let mut log_in = || {
+        let store = machine(&at.url(proxy.port, ""));
+        let (round_trips, ()) = proxy.count(|| write(&store, "a", b"data", in_an_hour()));
+        // Its end would send something too, and would count at any time.
+        logged_in.push(store);
+        round_trips
+    };
     log_in(); // It makes the table.
     let known = log_in();
     assert_eq!(log_in(), known);
@@ -70,7 +98,7 @@ fn by_tcp_without_tls_the_first_login_asks_for_the_servers_key_and_later_ones_do
     // The key is asked for, and then the password sent.
     assert_eq!(log_in(), known + 2);
     assert_eq!(log_in(), known);
-    assert_eq!(read(&machine(&at.url(proxy.port, "")), "a").as_deref(), Some(b"data".as_slice()));
+    assert_eq!(read(&logged_in[0], "a").as_deref(), Some(b"data".as_slice()));
 }
 
 #[test]
@@ -85,7 +113,7 @@ fn by_tls_and_by_a_unix_socket_every_login_is_let_in() {
         write(&machine(url), name, b"again", in_an_hour());
         assert_eq!(read(&machine(url), name).as_deref(), Some(b"again".as_slice()));
     }
-    at.root("ALTER USER web@'%' REQUIRE SSL");
+    at.root(&format!("ALTER USER {}@'%' REQUIRE SSL", at.database));
     write(&machine(&by_tls), "tls", b"only", in_an_hour());
     let plain = machine(&at.url(at.server.port(), ""));
     assert_eq!(plain.begin(id("a"), Access::Exclusive, None).unwrap_err().kind(), ErrorKind::Refused);
@@ -117,10 +145,8 @@ fn a_user_without_a_password_and_one_with_a_long_one_are_let_in() {
     let at = place();
     let long = "0123456789abcdef".repeat(10);
     for (name, password) in [("open", ""), ("careful", long.as_str())] {
-        at.root(&format!("CREATE USER {name}@'%' IDENTIFIED BY '{password}'"));
-        at.root(&format!("GRANT ALL ON {}.* TO {name}@'%'", at.database));
-        let url = at.url(at.server.port(), "");
-        let url = url.replace("web:", &format!("{name}:")).replace(ENCODED_PASSWORD, password);
+        at.user(name, password);
+        let url = format!("mysql://{name}:{password}@127.0.0.1:{}/{}", at.server.port(), at.database);
         for _ in 0..2 {
             write(&machine(&url), name, b"data", in_an_hour());
         }
@@ -137,7 +163,8 @@ fn the_documented_rights_are_enough() {
         at.root(&format!("GRANT SELECT,INSERT,UPDATE,DELETE ON {}.{table} TO few@'%'", at.database));
     }
     for lock in ["advisory", "lease"] {
-        let store = machine(&at.url(at.server.port(), &format!("&lock={lock}")).replace("web:", "few:"));
+        let url = at.url(at.server.port(), &format!("&lock={lock}"));
+        let store = machine(&url.replace(&format!("{}:", at.database), "few:"));
         for name in ["a", "b"] {
             write(&store, name, b"data", in_an_hour());
         }

@@ -39,7 +39,8 @@ pub struct Mariadb {
     options: Vec<String>,
 }
 
-fn free_port() -> u16 {
+/// A port that nobody uses just now.
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
