@@ -273,7 +273,7 @@ fn a_sweep_is_bounded_goes_by_the_index_and_spares_sessions_in_use() {
     assert_eq!((swept.collected, swept.kept, swept.more), (999, 1, true));
     let mut root = at.server.root();
     let select = format!("SELECT id FROM {}.sessions WHERE expires<3 ORDER BY expires,id LIMIT 0,1001", at.database);
-    let plan: Vec<::mysql::Row> = root.query(format!("EXPLAIN {select}")).unwrap();
+    let plan: Vec<::mysql::Row> = root.query(format!("EXPLAIN FORMAT=TRADITIONAL {select}")).unwrap();
     assert_eq!(plan[0].get::<String, _>("key").as_deref(), Some("expires"));
     assert!(!plan[0].get::<String, _>("Extra").unwrap().contains("filesort"));
     let record = Record::new(b"y".as_slice(), in_an_hour());

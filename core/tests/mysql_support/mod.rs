@@ -196,10 +196,12 @@ pub fn url(port: u16, database: &str, more: &str) -> String {
     format!("mysql://tester:{ENCODED_PASSWORD}@127.0.0.1:{port}/{database}?table=sessions{more}")
 }
 
-/// What stands behind FROM in SQL to have the column `seq` with the numbers from 1 to `last`.
+/// What stands behind FROM in SQL to have the column `seq` with the numbers from 1 to `last`, 10,000 at most.
 pub fn numbers(last: u32) -> String {
-    let next = format!("SELECT seq+1 FROM numbers WHERE seq<{last}");
-    format!("(WITH RECURSIVE numbers (seq) AS (SELECT 1 UNION ALL {next}) SELECT seq FROM numbers) AS numbers")
+    // Servers stop a recursion at 1,000.
+    let hundred = "SELECT 1 UNION ALL SELECT n+1 FROM hundred WHERE n<100";
+    let all = "SELECT low.n+100*(high.n-1) AS seq FROM hundred AS low,hundred AS high";
+    format!("(WITH RECURSIVE hundred (n) AS ({hundred}) SELECT seq FROM ({all}) AS every WHERE seq<={last}) AS numbers")
 }
 
 /// The store that a URL names, as one machine sees it.

@@ -82,8 +82,6 @@ impl Product {
                 let mut command = Command::new(path);
                 // Its second protocol would listen at a port of its own; nobody replicates here.
                 command.args(["--mysqlx=OFF", "--skip-log-bin"]);
-                // For `numbers`.
-                command.arg("--cte-max-recursion-depth=10000");
                 command
             }
         };
