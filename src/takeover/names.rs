@@ -1,0 +1,80 @@
+//! The list of `rustdb.takeover`: whose handlers are answered by rustdb.
+
+use ext_php_rs::zend::ClassEntry;
+use rustdb_core::error::{Error, ErrorKind, Result};
+
+/// The list, read.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// `*`: every handler.
+    pub all: bool,
+    /// `files`: those who choose PHP's own files.
+    pub files: bool,
+    /// Classes, without a leading backslash.
+    classes: Vec<String>,
+}
+
+impl Names {
+    /// Reads the list; an empty one is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for the first name that no class can have.
+    pub fn parse(text: &str) -> Result<Names> {
+        let mut names = Names::default();
+        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            match name {
+                "*" => names.all = true,
+                _ if name.eq_ignore_ascii_case("files") => names.files = true,
+                _ if is_class_name(name) => names.classes.push(name.trim_start_matches('\\').to_owned()),
+                _ => {
+                    return Err(Error::new(
+                        ErrorKind::Config,
+                        format!(
+                            "rustdb.takeover = \"{name}\" is not allowed; it takes names of classes with commas between, \
+                             \"files\" for applications that choose PHP's own files, or \"*\" for every handler"
+                        ),
+                    ));
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether nothing is to be taken over.
+    pub fn is_empty(&self) -> bool {
+        !self.all && !self.files && self.classes.is_empty()
+    }
+
+    /// Whether a class, one that it extends, or an interface is listed. By name only, so that no class is loaded for
+    /// it.
+    pub fn have(&self, class: &ClassEntry) -> bool {
+        let listed = |class: &ClassEntry| {
+            let name = name_of(class);
+            self.classes.iter().any(|listed| name.eq_ignore_ascii_case(listed.as_bytes()))
+        };
+        let mut ancestor = Some(class);
+        while let Some(class) = ancestor {
+            if listed(class) {
+                return true;
+            }
+            ancestor = class.parent();
+        }
+        class.interfaces().is_some_and(|mut interfaces| interfaces.any(listed))
+    }
+}
+
+/// The name of a class. An anonymous one has NUL and its place in the source behind what people call it.
+pub fn name_of(class: &ClassEntry) -> &[u8] {
+    // SAFETY: every class has a name, which lives as long as the class.
+    let name = unsafe { (*class.name).as_bytes() };
+    name.split(|byte| *byte == 0).next().unwrap_or(name)
+}
+
+/// As PHP has it: letters, digits, `_` and whatever is not ASCII, in parts with backslashes between.
+fn is_class_name(name: &str) -> bool {
+    let name = name.strip_prefix('\\').unwrap_or(name);
+    name.split('\\').all(|part| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
+        !part.is_empty() && part.bytes().all(allowed) && !part.as_bytes()[0].is_ascii_digit()
+    })
+}
