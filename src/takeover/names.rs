@@ -25,16 +25,15 @@ impl Names {
             match name {
                 "*" => names.all = true,
                 _ if name.eq_ignore_ascii_case("files") => names.files = true,
-                _ if is_class_name(name) => names.classes.push(name.trim_start_matches('\\').to_owned()),
-                _ => {
-                    return Err(Error::new(
+                _ => names.classes.push(class_name(name).ok_or_else(|| {
+                    Error::new(
                         ErrorKind::Config,
                         format!(
                             "rustdb.takeover = \"{name}\" is not allowed; it takes names of classes with commas between, \
                              \"files\" for applications that choose PHP's own files, or \"*\" for every handler"
                         ),
-                    ));
-                }
+                    )
+                })?),
             }
         }
         Ok(names)
@@ -70,11 +69,12 @@ pub fn name_of(class: &ClassEntry) -> &[u8] {
     name.split(|byte| *byte == 0).next().unwrap_or(name)
 }
 
-/// As PHP has it: letters, digits, `_` and whatever is not ASCII, in parts with backslashes between.
-fn is_class_name(name: &str) -> bool {
-    let name = name.strip_prefix('\\').unwrap_or(name);
-    name.split('\\').all(|part| {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
-        !part.is_empty() && part.bytes().all(allowed) && !part.as_bytes()[0].is_ascii_digit()
-    })
+/// The name of a class, in parts with a backslash between, of letters, digits, `_` and whatever is not ASCII. Backslashes
+/// that were doubled are taken as one, as in quotes in php.ini, which a pool of php-fpm does not undo.
+fn class_name(name: &str) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
+    let begins = |part: &str| !part.as_bytes()[0].is_ascii_digit();
+    let parts: Vec<&str> = name.split('\\').filter(|part| !part.is_empty()).collect();
+    let valid = parts.iter().all(|part| part.bytes().all(allowed) && begins(part));
+    (valid && !parts.is_empty() && !name.ends_with('\\')).then(|| parts.join("\\"))
 }
