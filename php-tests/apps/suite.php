@@ -10,6 +10,7 @@ require __DIR__ . '/../lib/all.php';
 require __DIR__ . '/application.php';
 require __DIR__ . '/dokuwiki.php';
 require __DIR__ . '/phpmyadmin.php';
+require __DIR__ . '/libraries.php';
 
 foreach (['DokuWiki' => visit_dokuwiki(...), 'phpMyAdmin' => visit_phpmyadmin(...)] as $name => $visit) {
     $with_files = null;
@@ -24,4 +25,5 @@ foreach (['DokuWiki' => visit_dokuwiki(...), 'phpMyAdmin' => visit_phpmyadmin(..
         check_same($with_files, $steps, 'steps');
     });
 }
+test_libraries();
 Runner::finish();
