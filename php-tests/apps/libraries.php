@@ -15,6 +15,7 @@ const LIBRARIES = [
     'Symfony with PDO' => ['/symfony.php?handler=pdo', 'rustdb rustdb',
         'Symfony\Component\HttpFoundation\Session\Storage\Proxy\SessionHandlerProxy around '
         . 'Symfony\Component\HttpFoundation\Session\Storage\Handler\PdoSessionHandler'],
+    'Symfony with Rustdb\\SessionHandler' => ['/symfony.php?handler=class', 'user user', null],
     // It has nothing to do with PHP's sessions.
     'Laravel' => ['/laravel.php?', 'rustdb rustdb', null],
     'a handler like MediaWiki\'s' => ['/mediawiki.php?', 'user user', null],
@@ -23,8 +24,8 @@ const LIBRARIES = [
 const TAKEOVER = 'Illuminate\Session\FileSessionHandler, Illuminate\Session\DatabaseSessionHandler, '
     . 'Symfony\Component\HttpFoundation\Session\Storage\Handler\PdoSessionHandler, files';
 
-/** A site with all pages, and with data of each of them. */
-function library_site(Sandbox $sandbox, string $handler): Application
+/** A document root with all pages, and a place for the data of each of them. */
+function library_pages(Sandbox $sandbox): string
 {
     foreach (['Illuminate/Session' => 'php-illuminate-session', 'Illuminate/Database' => 'php-illuminate-database',
         'Illuminate/Filesystem' => 'php-illuminate-filesystem', 'Symfony/Component/HttpFoundation' => 'php-symfony-http-foundation'] as $path => $package) {
@@ -45,11 +46,13 @@ function library_site(Sandbox $sandbox, string $handler): Application
     (new PDO("sqlite:$root/data/symfony.sqlite"))->exec('CREATE TABLE sessions (sess_id varchar(128) NOT NULL PRIMARY KEY, sess_data blob NOT NULL,
         sess_lifetime int NOT NULL, sess_time int NOT NULL)');
     give_to_workers("$root/data");
-    $settings = [];
-    if ($handler !== 'files') {
-        $settings['rustdb.takeover'] = TAKEOVER;
-    }
-    return new Application($sandbox, $handler, $root, $settings);
+    return $root;
+}
+
+function library_site(Sandbox $sandbox, string $handler): Application
+{
+    $settings = $handler === 'files' ? [] : ['rustdb.takeover' => TAKEOVER];
+    return new Application($sandbox, $handler, library_pages($sandbox), $settings);
 }
 
 /** Each of the workers that took it over says so, once. */
@@ -139,6 +142,46 @@ function test_libraries(): void
         run_clients($clients);
         check_same([2], array_values(array_unique($last)), 'counts after the log out');
         check_same(['mediawiki' => 4], array_filter(kept_by_applications("$sandbox->path/libraries")), 'kept by the applications themselves');
+    });
+
+    test('on the table that the application has: sessions go from Illuminate to rustdb and back, and a deleted row ends one', function (Sandbox $sandbox) {
+        $database = new MariaDb($sandbox, "CREATE DATABASE frosting;
+            CREATE TABLE frosting.sessions (id varchar(255) NOT NULL UNIQUE, user_id int NULL, ip_address varchar(45) NULL, user_agent text NULL,
+                payload text NOT NULL, last_activity int NOT NULL) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
+            CREATE USER 'uf'@'localhost' IDENTIFIED BY 'sugar'; GRANT ALL ON frosting.* TO 'uf'@'localhost';");
+        $root = library_pages($sandbox);
+        $connection = ['driver' => 'mysql', 'unix_socket' => $database->socket, 'host' => 'localhost', 'database' => 'frosting',
+            'username' => 'uf', 'password' => 'sugar', 'charset' => 'utf8mb4', 'collation' => 'utf8mb4_unicode_ci', 'prefix' => ''];
+        file_put_contents("$root/data/connection.php", '<?php return ' . var_export($connection, true) . ';');
+        $local = $sandbox->directory('local', 0700, worker_user());
+        $fpm = new Fpm($sandbox, Php::ini($sandbox, 'rustdb', ['session.save_path' => $local, 'rustdb.takeover' => '']), [
+            // No admin value: with one PHP answers true to any handler, and stays with its own.
+            'own' => ['directives' => ['php_value[session.save_handler]' => 'files']],
+            'taken' => ['settings' => ['rustdb.takeover' => '"' . TAKEOVER . '"',
+                'rustdb.store' => "\"mysql://uf:sugar@localhost/frosting?socket=$database->socket&lifetime=7200\""]],
+        ]);
+        $nginx = new Nginx($sandbox, array_map(fn ($pool) => ['root' => $root, 'fpm' => $fpm->socket($pool)], ['own' => 'own', 'taken' => 'taken']));
+        expect_taken($sandbox, 'Illuminate\Session\DatabaseSessionHandler');
+        $id = str_repeat('a', 32);
+        $step = function (string $site, string $do, int $user, int $count) use ($nginx, &$id): void {
+            $response = (new Browser($nginx->socket, $site, $id, 'uf-database'))->send("/userfrosting.php?handler=database&do=$do");
+            check($response->ok() && str_contains($response->body, "user is $user.") && str_contains($response->body, "count is $count."),
+                "$site, $do: not user $user and count $count: " . $response->describe());
+            check_same($site === 'own' ? 'user user' : 'rustdb rustdb', $response->header('X-Handler'), "handler of $site");
+            $id = $response->header('X-Id');
+        };
+        $step('own', 'count', 0, 1);
+        $step('own', 'log-in', 7, 1);
+        $step('taken', 'look', 7, 1);
+        $step('taken', 'count', 7, 2);
+        $step('own', 'count', 7, 3);
+        $step('taken', 'count', 7, 4);
+        $step('taken', 'log-in', 7, 4);
+        $step('own', 'count', 7, 5);
+        check_same("$id\n", $database->execute('SELECT id FROM frosting.sessions'), 'rows');
+        // As a page of the application that ends a session.
+        $database->execute("DELETE FROM frosting.sessions WHERE id = '$id'");
+        $step('taken', 'look', 0, 0);
     });
 
     test('parallel requests of one session lose no change, in PHP\'s sessions and in Laravel\'s', function (Sandbox $sandbox) {

@@ -1,9 +1,9 @@
 <?php
 /**
- * Symfony's sessions, as its framework bundle sets them up for `handler_id: null`, for `session.handler.native_file`
- * and for PdoSessionHandler.
+ * Symfony's sessions, as its framework bundle sets them up for `handler_id: null`, for `session.handler.native_file`,
+ * for PdoSessionHandler and for a service of the application's.
  *
- * ?handler=null|native|pdo  ?do=look|count|log-in|log-out
+ * ?handler=null|native|pdo|class  ?do=look|count|log-in|log-out
  */
 
 declare(strict_types=1);
@@ -18,6 +18,8 @@ use Symfony\Component\HttpFoundation\Session\Storage\NativeSessionStorage;
 $data = __DIR__ . '/data';
 $handler = match ($_GET['handler']) {
     'null' => null,
+    // As a service of the application; without the extension the native one.
+    'class' => class_exists('Rustdb\SessionHandler') ? new Rustdb\SessionHandler() : null,
     'native' => new NativeFileSessionHandler("$data/symfony"),
     'pdo' => new PdoSessionHandler("sqlite:$data/symfony.sqlite", ['lock_mode' => PdoSessionHandler::LOCK_NONE]),
 };

@@ -17,8 +17,12 @@ if ($_GET['handler'] === 'file') {
     $handler = new Illuminate\Session\FileSessionHandler(new Illuminate\Filesystem\Filesystem(), "$data/illuminate", 120);
 } else {
     $capsule = new Illuminate\Database\Capsule\Manager();
-    $capsule->addConnection(['driver' => 'sqlite', 'database' => "$data/illuminate.sqlite"]);
-    $capsule->getConnection()->statement('PRAGMA busy_timeout = 20000');
+    if (is_file("$data/connection.php")) {
+        $capsule->addConnection(require "$data/connection.php");
+    } else {
+        $capsule->addConnection(['driver' => 'sqlite', 'database' => "$data/illuminate.sqlite"]);
+        $capsule->getConnection()->statement('PRAGMA busy_timeout = 20000');
+    }
     $handler = new Illuminate\Session\DatabaseSessionHandler($capsule->getConnection(), 'sessions', 120);
 }
 
