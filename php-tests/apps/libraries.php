@@ -144,7 +144,7 @@ function test_libraries(): void
         check_same(['mediawiki' => 4], array_filter(kept_by_applications("$sandbox->path/libraries")), 'kept by the applications themselves');
     });
 
-    test('on the table that the application has: sessions go from Illuminate to rustdb and back, and a deleted row ends one', function (Sandbox $sandbox) {
+    test('on the table that the application has: sessions go from Illuminate and Laravel to rustdb and back, and a deleted row ends one', function (Sandbox $sandbox) {
         $database = new MariaDb($sandbox, "CREATE DATABASE frosting;
             CREATE TABLE frosting.sessions (id varchar(255) NOT NULL UNIQUE, user_id int NULL, ip_address varchar(45) NULL, user_agent text NULL,
                 payload text NOT NULL, last_activity int NOT NULL) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
@@ -153,15 +153,22 @@ function test_libraries(): void
         $connection = ['driver' => 'mysql', 'unix_socket' => $database->socket, 'host' => 'localhost', 'database' => 'frosting',
             'username' => 'uf', 'password' => 'sugar', 'charset' => 'utf8mb4', 'collation' => 'utf8mb4_unicode_ci', 'prefix' => ''];
         file_put_contents("$root/data/connection.php", '<?php return ' . var_export($connection, true) . ';');
+        $store = "mysql://uf:sugar@localhost/frosting?socket=$database->socket&lifetime=7200";
+        file_put_contents("$root/data/store.txt", $store);
         $local = $sandbox->directory('local', 0700, worker_user());
         $fpm = new Fpm($sandbox, Php::ini($sandbox, 'rustdb', ['session.save_path' => $local, 'rustdb.takeover' => '']), [
             // No admin value: with one PHP answers true to any handler, and stays with its own.
             'own' => ['directives' => ['php_value[session.save_handler]' => 'files']],
             'taken' => ['settings' => ['rustdb.takeover' => '"' . TAKEOVER . '"',
-                'rustdb.store' => "\"mysql://uf:sugar@localhost/frosting?socket=$database->socket&lifetime=7200\""]],
+                'rustdb.store' => "\"$store\""]],
         ]);
         $nginx = new Nginx($sandbox, array_map(fn ($pool) => ['root' => $root, 'fpm' => $fpm->socket($pool)], ['own' => 'own', 'taken' => 'taken']));
         expect_taken($sandbox, 'Illuminate\Session\DatabaseSessionHandler');
+        foreach (['driver', 'store', 'driver', 'store'] as $count => $by) {
+            $response = (new Browser($nginx->socket, 'own', str_repeat('L', 40), 'laravel_session'))->send("/laravel.php?by=$by&do=count");
+            check($response->ok() && str_contains($response->body, 'count is ' . ($count + 1) . '.'), "Laravel by $by: " . $response->describe());
+        }
+        $database->execute('DELETE FROM frosting.sessions');
         $id = str_repeat('a', 32);
         $step = function (string $site, string $do, int $user, int $count) use ($nginx, &$id): void {
             $response = (new Browser($nginx->socket, $site, $id, 'uf-database'))->send("/userfrosting.php?handler=database&do=$do");
