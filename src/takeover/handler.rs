@@ -1,6 +1,8 @@
 //! A look into a handler that an application registers, without running any of its code: whose it is, what it wraps,
 //! and with which lifetime it was built.
 
+use std::mem::offset_of;
+
 use ext_php_rs::ffi::{zend_hash_str_find_ptr_lc, zend_property_info};
 use ext_php_rs::types::{ZendObject, Zval};
 use ext_php_rs::zend::ClassEntry;
@@ -86,14 +88,15 @@ fn is_handler(class: &ClassEntry) -> bool {
 
 /// What the object's properties hold: the declared ones, in their slots, and those that were added.
 fn values(object: &ZendObject) -> impl Iterator<Item = &Zval> {
+    // SAFETY: the table of added ones is null where there are none.
+    let added = unsafe { object.properties.as_ref() };
+    slots(object).iter().chain(added.into_iter().flat_map(|table| table.values()))
+}
+
+fn slots(object: &ZendObject) -> &[Zval] {
     let declared = usize::try_from(class_of(object).default_properties_count).unwrap_or(0);
-    // SAFETY: an object has as many slots as its class has properties, the first of them in the struct; an added one is
-    // in the table, which is null where there is none.
-    let (slots, added) = unsafe {
-        let first: *const Zval = (&raw const object.properties_table).cast();
-        (std::slice::from_raw_parts(first, declared), object.properties.as_ref())
-    };
-    slots.iter().chain(added.into_iter().flat_map(|table| table.values()))
+    // SAFETY: an object has as many slots as its class has properties, the first of them in the struct.
+    unsafe { std::slice::from_raw_parts((&raw const object.properties_table).cast(), declared) }
 }
 
 fn object_in(value: &Zval) -> Option<&ZendObject> {
@@ -113,7 +116,7 @@ fn slot<'a>(object: &'a ZendObject, class: &ClassEntry, property: &str) -> Optio
         zend_hash_str_find_ptr_lc(table, property.as_ptr().cast(), property.len()).cast::<zend_property_info>().as_ref()
     };
     let info = info.filter(|info| info.flags & STATIC == 0)?;
-    // SAFETY: the offset of a property that is not static leads to its slot in any object of the class.
-    let value = unsafe { &*std::ptr::from_ref(object).cast::<u8>().add(info.offset as usize).cast::<Zval>() };
-    Some(value.dereference())
+    // One without a slot (a hook computes it, since PHP 8.4) has an offset that no slot has.
+    let offset = (info.offset as usize).checked_sub(offset_of!(ZendObject, properties_table))?;
+    Some(slots(object).get(offset / size_of::<Zval>())?.dereference())
 }

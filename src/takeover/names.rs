@@ -51,14 +51,8 @@ impl Names {
             let name = name_of(class);
             self.classes.iter().any(|listed| name.eq_ignore_ascii_case(listed.as_bytes()))
         };
-        let mut ancestor = Some(class);
-        while let Some(class) = ancestor {
-            if listed(class) {
-                return true;
-            }
-            ancestor = class.parent();
-        }
-        class.interfaces().is_some_and(|mut interfaces| interfaces.any(listed))
+        std::iter::successors(Some(class), |class| class.parent())
+            .any(|class| listed(class) || class.interfaces().is_some_and(|mut interfaces| interfaces.any(listed)))
     }
 }
 
