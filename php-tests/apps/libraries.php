@@ -144,6 +144,22 @@ function test_libraries(): void
         check_same(['mediawiki' => 4], array_filter(kept_by_applications("$sandbox->path/libraries")), 'kept by the applications themselves');
     });
 
+    test('a session that a page reads and never saves is free when the request has ended', function (Sandbox $sandbox) {
+        $site = library_site($sandbox, 'rustdb');
+        $sandbox->expect_logged('/RuntimeException: before the session was saved|^Stack trace:|^#\\d|^  thrown in /');
+        $visitor = $site->same_visitor($site->step('count', '/laravel.php?do=count'));
+        $longest = 0;
+        for ($i = 1; $i <= 12; $i++) {
+            check_same('forgotten', $visitor->send('/laravel.php?do=forget')->body, 'page');
+            check_same(500, $visitor->send('/laravel.php?do=fail')->status, 'status');
+            $response = $visitor->send('/laravel.php?do=count');
+            check(str_contains($response->body, 'count is ' . ($i + 1) . '.'), $response->describe());
+            $longest = max($longest, $response->seconds);
+        }
+        // Far from rustdb.lock_wait, which a lock that was left would cost one of the four workers.
+        check($longest < 10, "a request waited $longest s");
+    });
+
     test('on the table that the application has: sessions go from Illuminate and Laravel to rustdb and back, and a deleted row ends one', function (Sandbox $sandbox) {
         $database = new MariaDb($sandbox, "CREATE DATABASE frosting;
             CREATE TABLE frosting.sessions (id varchar(255) NOT NULL UNIQUE, user_id int NULL, ip_address varchar(45) NULL, user_agent text NULL,

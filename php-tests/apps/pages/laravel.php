@@ -4,7 +4,7 @@
  * middleware does. The handler is the extension's where there is one; or, on the table of Laravel's own driver, that
  * driver's or the extension's.
  *
- * ?by=driver|store, for the table  ?do=look|count|log-in|log-out
+ * ?by=driver|store, for the table  ?do=look|count|log-in|log-out|forget|fail
  */
 
 declare(strict_types=1);
@@ -31,6 +31,11 @@ switch ($_GET['by'] ?? '') {
 $session = new Illuminate\Session\Store('laravel_session', $handler, $_COOKIE['laravel_session'] ?? null);
 $session->start();
 switch ($_GET['do']) {
+    case 'forget':
+        // It is never saved, and its handler lives as long as the request.
+        exit('forgotten');
+    case 'fail':
+        throw new RuntimeException('before the session was saved');
     case 'count':
         $session->put('count', $session->get('count', 0) + 1);
         break;
