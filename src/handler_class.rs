@@ -227,6 +227,10 @@ extern "C" fn read(frame: &mut ExecuteData, result: &mut Zval) {
         None => return answer(result, false),
     }
     payload::copy_to(result);
+    let _ = catch_unwind(|| {
+        let payload = payload::take();
+        request::with(|thread| thread.object_taken(object, id, payload));
+    });
     report::show();
 }
 

@@ -82,6 +82,7 @@ fn rows() -> Vec<(String, String)> {
     row("Lock waits", format!("{}, {} µs in all", count(Counter::LockWaits), count(Counter::LockWaitMicroseconds)));
     row("Lock timeouts", count(Counter::LockTimeouts).to_string());
     row("Locks lost", count(Counter::LeasesLost).to_string());
+    row("Sessions brought over", count(Counter::SessionsMigrated).to_string());
     row("Flushes", format!("{}, {} sessions", count(Counter::FlushRuns), count(Counter::FlushedSessions)));
     row("Flush errors", count(Counter::FlushErrors).to_string());
     row("Garbage collections", format!("{}, {} sessions", count(Counter::GcRuns), count(Counter::GcCollected)));
@@ -114,6 +115,7 @@ pub fn rustdb_status() -> PhpResult<ZBox<ZendHashTable>> {
     status.insert("store_path", report.directory.display().to_string())?;
     status.insert("store_bytes", report.store_bytes.map(|bytes| bytes as i64))?;
     let used = report.buffer.unwrap_or_default();
+    status.insert("migrated", count(Counter::SessionsMigrated))?;
     let buffer = table(
         Some(("path", used.path)),
         &[

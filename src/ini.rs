@@ -11,6 +11,7 @@ use ext_php_rs::ffi::{zend_ini_entry, zend_string};
 use ext_php_rs::flags::IniEntryPermission;
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 use rustdb_core::config::{ENTRIES, Raw, Settings, redacted};
+use rustdb_core::contents::Format;
 
 use crate::session_api::{zend_ini_long, zend_ini_string};
 use crate::{report, takeover};
@@ -27,7 +28,7 @@ const fn entry(name: &'static CStr, default: &'static CStr, place: usize) -> Ini
 }
 
 /// In the order of [`ENTRIES`], then those that are PHP's matter alone.
-static DEFINITIONS: IniEntryDefs<13> = IniEntryDefs::new([
+static DEFINITIONS: IniEntryDefs<15> = IniEntryDefs::new([
     {
         let mut store = entry(c"rustdb.store", c"", 0);
         store.displayer = Some(display_store);
@@ -43,6 +44,12 @@ static DEFINITIONS: IniEntryDefs<13> = IniEntryDefs::new([
     entry(c"rustdb.lifetime", c"0", 8),
     entry(c"rustdb.gc_probability", c"1", 9),
     entry(c"rustdb.gc_divisor", c"1000", 10),
+    {
+        let mut migrate_from = entry(c"rustdb.migrate_from", c"", 11);
+        migrate_from.displayer = Some(display_migrate_from);
+        migrate_from
+    },
+    entry(c"rustdb.volatile_keys", c"Session._user.ts,Session.SessionHandlerDB.ts,_sf2_meta.u", 12),
     {
         let mut takeover = IniEntryDef::new(c"rustdb.takeover", c"", IniEntryPermission::System);
         takeover.on_modify = Some(takeover_changed);
@@ -75,12 +82,12 @@ pub fn values() -> Vec<String> {
 
 /// `session.save_path`, as a session that starts now would get it.
 pub fn save_path() -> Vec<u8> {
-    string_of(c"session.save_path")
+    value_of(c"session.save_path").to_bytes().to_vec()
 }
 
 /// `session.save_handler` of now.
 pub fn save_handler() -> Vec<u8> {
-    string_of(c"session.save_handler")
+    value_of(c"session.save_handler").to_bytes().to_vec()
 }
 
 /// `session.gc_maxlifetime` of now.
@@ -90,11 +97,17 @@ pub fn gc_maxlifetime() -> i64 {
     unsafe { zend_ini_long(NAME.as_ptr(), NAME.count_bytes() as _, 0) }
 }
 
-fn string_of(name: &CStr) -> Vec<u8> {
+/// How PHP lays out the sessions of now; `None`: in a way that rustdb does not read.
+pub fn format() -> Option<Format> {
+    Format::from_name(value_of(c"session.serialize_handler").to_str().ok()?)
+}
+
+/// The value of an entry, until the next call of PHP's.
+fn value_of<'a>(name: &CStr) -> &'a CStr {
     // SAFETY: the name is a C string of this length; PHP returns one of its own, or null for an unknown entry.
     unsafe {
         let value = zend_ini_string(name.as_ptr(), name.count_bytes() as _, 0);
-        if value.is_null() { Vec::new() } else { CStr::from_ptr(value).to_bytes().to_vec() }
+        if value.is_null() { c"" } else { CStr::from_ptr(value) }
     }
 }
 
@@ -150,10 +163,18 @@ unsafe fn text_of(value: *const zend_string) -> String {
     text.unwrap_or_default()
 }
 
-/// Shows the store in phpinfo, without a password.
 unsafe extern "C" fn display_store(_entry: *mut zend_ini_entry, _kind: c_int) {
+    display_url(0);
+}
+
+unsafe extern "C" fn display_migrate_from(_entry: *mut zend_ini_entry, _kind: c_int) {
+    display_url(11);
+}
+
+/// Shows a URL in phpinfo, without a password.
+fn display_url(place: usize) {
     let _ = std::panic::catch_unwind(|| {
-        let store = VALUES.with_borrow(|values| redacted(&values[0]));
-        let _ = ext_php_rs::zend::printf(if store.is_empty() { "no value" } else { &store });
+        let url = VALUES.with_borrow(|values| redacted(&values[place]));
+        let _ = ext_php_rs::zend::printf(if url.is_empty() { "no value" } else { &url });
     });
 }

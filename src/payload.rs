@@ -26,10 +26,13 @@ pub fn copy() -> *mut zend_string {
         (place.as_ptr(), place.len())
     });
     // SAFETY: the bytes stay until they are copied.
-    let string = unsafe { ext_php_rs_zend_string_init(start.cast(), length, false) };
-    // A large session's memory is not kept between requests.
-    keep(Vec::new());
-    string
+    unsafe { ext_php_rs_zend_string_init(start.cast(), length, false) }
+}
+
+/// Takes the kept payload, so that a large session's memory is not kept between requests.
+pub fn take() -> Vec<u8> {
+    // SAFETY: as above.
+    PAYLOAD.with(|place| unsafe { std::mem::take(&mut *place.get()) })
 }
 
 /// The same, as a value of PHP.

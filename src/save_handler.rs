@@ -111,7 +111,7 @@ unsafe extern "C" fn read(
         let read_only = frames::reads_and_closes();
         request::with(|thread| {
             let payload = thread.read(id, read_only)?;
-            thread.taken(false);
+            thread.untaken();
             Ok(payload)
         })
     });
@@ -119,7 +119,8 @@ unsafe extern "C" fn read(
     payload::keep(payload);
     // SAFETY: PHP passes a valid place.
     unsafe { *value = payload::copy() };
-    request::with(|thread| thread.taken(true));
+    let payload = payload::take();
+    let _ = catch_unwind(AssertUnwindSafe(|| request::with(|thread| thread.taken(payload))));
     result(true)
 }
 

@@ -12,7 +12,7 @@ final class Chart
 {
     private const WIDTH = 920;
     private const MARGIN = 28;
-    private const LABEL = 205;
+    private const LABEL = 232;
     private string $body = '';
 
     /** @param list<Peer> $peers */
@@ -44,6 +44,10 @@ final class Chart
             $this->panel(self::MARGIN, $y, $half, "Among $many sessions", 'µs to modify one at random · shorter is better', ['' => 'million.modified'], false),
             $this->panel($right, $y, $half, 'Garbage collection', 'seconds to collect a tenth of them · shorter is better', ['' => 'million.collect'], false),
         );
+        $far = array_combine(Cycles::CASES, array_map(static fn (string $case) => "distance.ms.$case", Cycles::CASES));
+        $y = $this->panel(self::MARGIN, $y, self::WIDTH - 2 * self::MARGIN, 'On a server one millisecond away',
+            'ms to start and close a session of 1 KiB, one process, TCP · shorter is better', $far, false,
+            static fn (Peer $peer) => $peer->handler);
         return $this->document($y + 4);
     }
 
@@ -51,8 +55,9 @@ final class Chart
      * One group of bars; draws nothing when nothing was measured. Returns where the next panel begins.
      *
      * @param array<string, string> $series rows of the results by the name of the case
+     * @param (\Closure(Peer): string)|null $name what a peer is called, if not by its label
      */
-    private function panel(int $x, int $y, int $width, string $title, string $subtitle, array $series, bool $logarithmic): int
+    private function panel(int $x, int $y, int $width, string $title, string $subtitle, array $series, bool $logarithmic, ?\Closure $name = null): int
     {
         $groups = [];
         foreach ($this->peers as $peer) {
@@ -68,6 +73,7 @@ final class Chart
         $most = max($all);
         // A logarithmic axis has no zero: it begins a little below the smallest value, so that every bar can be seen.
         $least = $logarithmic ? min($all) / 2 : 0.0;
+        $name ??= static fn (Peer $peer) => $peer->label;
         $label = $width > 500 ? self::LABEL : 190;
         $room = $width - $label - 58;
         $length = static fn (float $value) => max(2.0, $logarithmic
@@ -87,7 +93,7 @@ final class Chart
             $height = count($values) * ($thick + 2);
             $ours = str_starts_with($peer->name, 'rustdb');
             $who = $ours ? 'ours' : ($peer->floor ? 'floor' : 'other');
-            $this->text($x + $label - 10, $y + $height / 2 + 3, $peer->label, $ours ? 'name strong' : 'name');
+            $this->text($x + $label - 10, $y + $height / 2 + 3, $name($peer), $ours ? 'name strong' : 'name');
             foreach ($values as $case => $value) {
                 $shade = array_search($case, array_keys($series), true);
                 $bar = round($length($value), 1);

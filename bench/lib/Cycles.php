@@ -7,12 +7,13 @@ namespace Bench;
 /**
  * The `cli` suite: µs for session_start() and session_write_close(), for each case, size and number of processes.
  *
- * In every round every peer has its turn at every case, in an order that shifts from round to round.
+ * In every round every peer has its turn at every case, in an order that shifts from round to round. The `servers` suite
+ * measures the same of one process and sessions of 1 KiB.
  */
 final class Cycles
 {
     private const SIZES = [1024 => '1 KiB', 65536 => '64 KiB'];
-    private const CASES = ['unchanged', 'modified', 'new'];
+    public const CASES = ['unchanged', 'modified', 'new'];
     private const CREWS = [1 => '1 process', 4 => '4 processes'];
     /** Bytes of new sessions in one block, all processes together: they fit into the default buffers and memories of all peers. */
     private const NEW_BYTES = 24 << 20;
@@ -22,36 +23,41 @@ final class Cycles
         private readonly Workspace $workspace,
         private readonly Results $results,
         private readonly Options $options,
+        private readonly string $suite = 'cli',
+        /** @var array<int, string> bytes of a session, and their label */
+        private readonly array $sizes = self::SIZES,
+        /** @var array<int, string> processes at once, and their label */
+        private readonly array $crews = self::CREWS,
     ) {
     }
 
     /** @param list<Peer> $peers */
     public function run(array $peers): void
     {
-        foreach (self::SIZES as $size => $sizeLabel) {
-            foreach (self::CREWS as $crew => $crewLabel) {
+        foreach ($this->sizes as $size => $sizeLabel) {
+            foreach ($this->crews as $crew => $crewLabel) {
                 foreach (self::CASES as $case) {
-                    $this->results->row("cli.$case.$size.$crew", "$case, $sizeLabel, $crewLabel", 'µs');
+                    $this->results->row("{$this->suite}.$case.$size.$crew", "$case, $sizeLabel, $crewLabel", 'µs');
                 }
             }
         }
         $crews = [];
         $attempt = function (Peer $peer, callable $step) use (&$crews): void {
-            if (!$this->results->attempt('cli', $peer, $step)) {
+            if (!$this->results->attempt($this->suite, $peer, $step)) {
                 array_map(static fn (Worker $worker) => $worker->stop(), $crews[$peer->name] ?? []);
                 unset($crews[$peer->name]);
             }
         };
         foreach ($peers as $peer) {
             $attempt($peer, function () use ($peer, &$crews): void {
-                $crew = $crews[$peer->name] = Worker::crew(max(array_keys(self::CREWS)), $peer, $this->php, $this->workspace, 'cli');
-                foreach (array_keys(self::SIZES) as $size) {
+                $crew = $crews[$peer->name] = Worker::crew(max(array_keys($this->crews)), $peer, $this->php, $this->workspace, $this->suite);
+                foreach (array_keys($this->sizes) as $size) {
                     Worker::askAll($crew, ['do' => 'prepare', 'size' => $size]);
                 }
                 $crew[0]->registerBuffer($this->workspace);
             });
         }
-        foreach (self::turns($this->options->rounds) as [$round, $size, $count, $case]) {
+        foreach ($this->turns() as [$round, $size, $count, $case]) {
             foreach (self::shifted($peers, $round) as $peer) {
                 if (isset($crews[$peer->name])) {
                     $attempt($peer, fn () => $this->block($peer, $crews[$peer->name], $case, $size, $count));
@@ -64,12 +70,12 @@ final class Cycles
     }
 
     /** @return iterable<array{int, int, int, string}> round, size, number of processes, case */
-    private static function turns(int $rounds): iterable
+    private function turns(): iterable
     {
-        for ($round = 0; $round < $rounds; $round++) {
-            printf("   round %d of %d\n", $round + 1, $rounds);
-            foreach (array_keys(self::SIZES) as $size) {
-                foreach (array_keys(self::CREWS) as $count) {
+        for ($round = 0; $round < $this->options->rounds; $round++) {
+            printf("   round %d of %d\n", $round + 1, $this->options->rounds);
+            foreach (array_keys($this->sizes) as $size) {
+                foreach (array_keys($this->crews) as $count) {
                     foreach (self::CASES as $case) {
                         yield [$round, $size, $count, $case];
                     }
@@ -90,7 +96,7 @@ final class Cycles
             'seconds' => $this->options->block,
             'limit' => $case === 'new' ? intdiv(self::NEW_BYTES, $size * $count) : PHP_INT_MAX,
         ]);
-        $this->results->add("cli.$case.$size.$count", $peer, Statistics::median(array_column($answers, 'us')));
+        $this->results->add("{$this->suite}.$case.$size.$count", $peer, Statistics::median(array_column($answers, 'us')));
         $this->settle($peer, $working[0]);
         if ($case === 'new') {
             Worker::askAll($working, ['do' => 'sweep']);

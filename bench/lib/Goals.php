@@ -14,9 +14,6 @@ final class Goals
         ['cli.unchanged.1024.1', 'rustdb', 'files-disk', '≤', 0.6],
         ['cli.modified.1024.1', 'rustdb', 'files-disk', '≤', 1.0],
         ['cli.new.1024.1', 'rustdb', 'files-disk', '≤', 0.5],
-        ['cli.unchanged.1024.1', 'rustdb-redis-unix', 'phpredis-unix-lock', '≤', 0.55],
-        ['cli.modified.1024.1', 'rustdb-redis-unix', 'phpredis-unix-lock', '≤', 0.55],
-        ['cli.modified.1024.1', 'rustdb-redis-unix', 'phpredis-unix-nolock', '≤', 1.1],
         ['contention.median', 'rustdb', null, '≤', 1.0],
         ['fpm.rps', 'rustdb', 'files-disk', '≥', 1.0],
         ['fpm.rps', 'rustdb', 'phpredis-unix-lock', '≥', 2.0],
@@ -24,11 +21,26 @@ final class Goals
         ['million.collect', 'rustdb', 'files-disk', '≤', 0.25],
     ];
 
+    /** The same by unix socket and by TCP: case, ours, peer it is compared with, limit (at most) */
+    private const ON_SERVERS = [
+        ['unchanged', 'rustdb-redis-%s', 'phpredis-%s-lock', 0.55],
+        ['modified', 'rustdb-redis-%s', 'phpredis-%s-lock', 0.55],
+        ['new', 'rustdb-redis-%s', 'phpredis-%s-lock', 0.55],
+        ['unchanged', 'rustdb-redis-%s', 'phpredis-%s-nolock', 1.1],
+        ['modified', 'rustdb-redis-%s', 'phpredis-%s-nolock', 1.1],
+        ['new', 'rustdb-redis-%s', 'phpredis-%s-nolock', 1.1],
+        ['unchanged', 'rustdb-redis-%s-one', 'phpredis-%s-lock', 0.05],
+        ['unchanged', 'rustdb-mysql-%s-one', 'phpredis-%s-lock', 0.05],
+        ['modified', 'rustdb-mysql-%s', 'processwire-%s', 0.7],
+        ['modified', 'rustdb-mysql-%s', 'symfony-%s', 0.25],
+        ['modified', 'rustdb-mysql-%s', 'symfony-kept-%s', 0.25],
+    ];
+
     /** @return list<array{row: string, label: string, ours: string, base: ?string, reached: float, relation: string, limit: float, met: bool}> */
     public static function judge(Results $results): array
     {
         $goals = [];
-        foreach (self::GOALS as [$row, $ours, $base, $relation, $limit]) {
+        foreach (self::all() as [$row, $ours, $base, $relation, $limit]) {
             $reached = $base === null ? $results->value($row, $ours) : $results->ratio($row, $ours, $base);
             if ($reached === null) {
                 continue;
@@ -45,6 +57,18 @@ final class Goals
                 'limit' => $limit,
                 'met' => $relation === '≤' ? $reached <= $limit : $reached >= $limit,
             ];
+        }
+        return $goals;
+    }
+
+    /** @return list<array{string, string, ?string, string, float}> */
+    private static function all(): array
+    {
+        $goals = self::GOALS;
+        foreach (self::ON_SERVERS as [$case, $ours, $base, $limit]) {
+            foreach (['unix', 'tcp'] as $link) {
+                $goals[] = ["servers.$case.1024.1", sprintf($ours, $link), sprintf($base, $link), '≤', $limit];
+            }
         }
         return $goals;
     }

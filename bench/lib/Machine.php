@@ -28,10 +28,18 @@ final class Machine
         $programs = [
             'redis' => [$servers->redisBinary, ['--version'], '/v=(\S+)/'],
             'memcached' => [$servers->memcachedBinary, ['--version'], '/(\d[\d.]+)/'],
+            'mariadb' => [$servers->mariadbBinary, ['--no-defaults', '--version'], '/Ver (\d[\d.]+)/'],
         ];
         foreach ($programs as $name => [$binary, $arguments, $pattern]) {
             if ($binary !== null && preg_match($pattern, Process::output([$binary, ...$arguments]), $version)) {
                 $facts[$name] = $version[1];
+            }
+        }
+        $query = Process::find('dpkg-query');
+        foreach (['symfony' => 'php-symfony-http-foundation', 'illuminate' => 'php-illuminate-session'] as $name => $package) {
+            // What apt did not install has no version that could be asked for.
+            if ($query !== null && preg_match('/\d[\d.]*/', (string) shell_exec("$query -W -f '\${Version}' $package 2>/dev/null"), $version)) {
+                $facts[$name] = $version[0];
             }
         }
         foreach (['redis' => 'phpredis', 'memcached' => 'php-memcached'] as $extension => $name) {

@@ -5,7 +5,8 @@ declare(strict_types=1);
 namespace Bench;
 
 /**
- * The report people read: one table, a row for each thing measured and a column for each handler, and what it rests on.
+ * The report people read: a table with a row for each thing measured and a column for each handler, one of the handlers on servers
+ * (ServerTable), and what they rest on.
  */
 final class Markdown
 {
@@ -22,7 +23,7 @@ final class Markdown
         return implode("\n\n", [
             '# Measured side by side in one run',
             $this->circumstances(),
-            $this->table(),
+            ...array_filter([$this->table(), (new ServerTable($this->results, $this->peers, $this->goals))->render()]),
             $this->method(),
             $this->notes(),
         ]) . "\n";
@@ -38,7 +39,7 @@ final class Markdown
             "PHP {$machine['php']}",
             "disk {$machine['disk']}",
         ];
-        foreach (['redis' => 'Redis', 'phpredis' => 'phpredis', 'memcached' => 'memcached', 'php-memcached' => 'php-memcached'] as $key => $name) {
+        foreach (['redis' => 'Redis', 'phpredis' => 'phpredis', 'memcached' => 'memcached', 'php-memcached' => 'php-memcached', 'mariadb' => 'MariaDB', 'symfony' => 'Symfony', 'illuminate' => 'Illuminate'] as $key => $name) {
             if (isset($machine[$key])) {
                 $parts[] = "$name {$machine[$key]}";
             }
@@ -49,13 +50,17 @@ final class Markdown
 
     private function table(): string
     {
-        $peers = array_values(array_filter($this->peers, fn (Peer $peer) => $this->measured($peer)));
+        $rows = array_filter($this->results->rows, static fn (string $row) => !ServerTable::shows($row), ARRAY_FILTER_USE_KEY);
+        if ($rows === []) {
+            return '';
+        }
+        $peers = array_values(array_filter($this->peers, fn (Peer $peer) => $this->measured($peer, array_keys($rows))));
         $head = ['', 'unit', ...array_map(static fn (Peer $peer) => $peer->label, $peers), 'rustdb ÷ files on disk', 'goal for rustdb'];
         $lines = [
             '| ' . implode(' | ', $head) . ' |',
             '|---|---|' . str_repeat('--:|', count($peers) + 1) . '---|',
         ];
-        foreach ($this->results->rows as $row => $description) {
+        foreach ($rows as $row => $description) {
             $cells = [$description['label'], $description['unit']];
             foreach ($peers as $peer) {
                 $value = $this->results->value($row, $peer->name);
@@ -70,9 +75,10 @@ final class Markdown
         return implode("\n", $lines);
     }
 
-    private function measured(Peer $peer): bool
+    /** @param list<string> $rows */
+    private function measured(Peer $peer, array $rows): bool
     {
-        foreach (array_keys($this->results->rows) as $row) {
+        foreach ($rows as $row) {
             if ($this->results->value($row, $peer->name) !== null) {
                 return true;
             }
@@ -113,8 +119,12 @@ final class Markdown
             '“PHP alone” is a native handler that does nothing: the floor.',
             'Lock: from the call of `session_write_close()` to the return of a waiting `session_start()`; php-memcached and phpredis look again at fixed intervals.',
             'php-fpm: 4 workers, 8 visitors with a session of their own, each request modifies it.',
+            ...ServerTable::method($this->results),
             'Own memory is what the handler itself allocates, not the kernel\'s cache of files; disk is what `du` counts, without inodes.',
         ];
+        if (isset($settings['processor'])) {
+            $sentences[] = 'All that was measured, servers too, ran on one processor.';
+        }
         return implode("\n", array_map(static fn (string $sentence) => "- $sentence", $sentences));
     }
 

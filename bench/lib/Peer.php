@@ -11,7 +11,7 @@ final class Peer
 {
     /**
      * @param list<string> $extensions
-     * @param \Closure(string): array<string, scalar> $settings from the directory of its own that the peer was given
+     * @param \Closure(string, ?int=): array<string, scalar> $settings from the directory of its own that the peer was given
      * @param 'tmpfs'|'disk'|null $storage where that directory lies
      */
     public function __construct(
@@ -26,7 +26,22 @@ final class Peer
         public readonly ?string $extension = null,
         /** Keeps nothing: no result can be checked against it. */
         public readonly bool $floor = false,
+        /** The label without the connection, for a handler whose sessions are on a server. */
+        public readonly ?string $handler = null,
+        /** @var 'unix'|'tcp'|null how it reaches that server */
+        public readonly ?string $link = null,
+        /** @var (\Closure(): int)|null the server's TCP port; `settings` takes another one as its second argument */
+        public readonly ?\Closure $port = null,
+        /** Takes part in all suites, and not only in the one for servers. */
+        public readonly bool $everywhere = true,
     ) {
+    }
+
+    /** The settings with which it reaches its server by another TCP port, behind which somebody passes the bytes on. */
+    public function through(int $port): self
+    {
+        $settings = fn (string $directory) => ($this->settings)($directory, $port);
+        return new self($this->name, $this->label, $this->extensions, $settings, $this->storage, $this->locks);
     }
 
     public function isFiles(): bool

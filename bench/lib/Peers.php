@@ -7,6 +7,8 @@ namespace Bench;
 /**
  * The handlers that are compared, each in its best usual configuration; what is not installed becomes a note.
  *
+ * On servers they take part by unix socket in all suites. The same by TCP, rustdb as the only owner of its store, and the classes
+ * of frameworks are only in the suite for servers, so that the tables of the others stay readable.
  * Connections of phpredis and php-memcached are persistent, and they look for a lock
  * as often as their packages' defaults say. Only the number of attempts is raised: phpredis would give up after 20 ms.
  */
@@ -52,7 +54,12 @@ final class Peers
             $results->notes[] = 'files on disk: the directory meant to be on disk is on tmpfs too (BENCH_DIR names another)';
         }
 
-        array_push($peers, ...self::redis($php, $servers, $results), ...self::memcached($php, $servers, $results));
+        array_push(
+            $peers,
+            ...self::redis($php, $servers, $results),
+            ...self::memcached($php, $servers, $results),
+            ...Frameworks::available($php, $servers, $results),
+        );
 
         return $peers;
     }
@@ -60,25 +67,50 @@ final class Peers
     /** @return list<Peer> */
     private static function rustdbOnServers(Workspace $workspace, Servers $servers, Results $results, bool $built): array
     {
+        // Each store's URL by unix socket and by TCP, and what sets the keys or the table of one owner apart from those of others.
         $stores = [];
         if ($servers->redisBinary !== null) {
-            $stores['redis-unix'] = ['Redis, unix socket', static fn () => 'redis+unix://' . $servers->redisSocket()];
-            $stores['redis-tcp'] = ['Redis, TCP', static fn () => 'redis://127.0.0.1:' . $servers->redisPort()];
+            $stores['redis'] = [
+                'Redis',
+                static fn () => 'redis+unix://' . $servers->redisSocket() . '?',
+                static fn (?int $port) => 'redis://127.0.0.1:' . ($port ?? $servers->redisPort()) . '?',
+                $servers->redisPort(...),
+                static fn (string $name) => "prefix=$name:",
+            ];
         }
         if ($servers->mariadbBinary !== null) {
-            $stores['mysql-unix'] = ['MariaDB, unix socket', static fn () => 'mysql://bench@localhost/bench?socket=' . $servers->mariadbSocket()];
-            $stores['mysql-tcp'] = ['MariaDB, TCP', static fn () => 'mysql://bench@127.0.0.1:' . $servers->mariadbPort() . '/bench'];
+            $stores['mysql'] = [
+                'MariaDB',
+                static fn () => 'mysql://bench@localhost/bench?socket=' . $servers->mariadbSocket() . '&',
+                static fn (?int $port) => 'mysql://bench@127.0.0.1:' . ($port ?? $servers->mariadbPort()) . '/bench?',
+                $servers->mariadbPort(...),
+                static fn (string $name) => 'table=' . strtr($name, '-', '_'),
+            ];
         } else {
             $results->notes[] = 'rustdb on MariaDB: not installed (Debian package: mariadb-server)';
         }
         $peers = [];
-        foreach ($built ? $stores : [] as $name => [$label, $url]) {
-            $peers[] = new Peer("rustdb-$name", "rustdb, $label", [$workspace->tmpfs . '/rustdb.so'], static fn (string $directory) => [
-                'session.save_handler' => 'rustdb',
-                'rustdb.store' => $url(),
-                'session.save_path' => $directory,
-                'rustdb.gc_probability' => 0,
-            ]);
+        foreach ($built ? $stores : [] as $name => [$server, $unix, $tcp, $port, $apart]) {
+            foreach (['' => 'many hosts', '-one' => 'one host'] as $suffix => $hosts) {
+                foreach (['unix' => ['unix socket', $unix], 'tcp' => ['TCP', $tcp]] as $link => [$word, $url]) {
+                    $peers[] = new Peer(
+                        "rustdb-$name-$link$suffix",
+                        "rustdb, $server, $word" . ($suffix === '' ? '' : ", $hosts"),
+                        [$workspace->tmpfs . '/rustdb.so'],
+                        static fn (string $directory, ?int $port = null) => [
+                            'session.save_handler' => 'rustdb',
+                            'rustdb.store' => rtrim($url($port) . ($suffix === '' ? '' : $apart(basename($directory))), '?&'),
+                            'rustdb.multi_host' => $suffix === '' ? 'auto' : 'off',
+                            'session.save_path' => $directory,
+                            'rustdb.gc_probability' => 0,
+                        ],
+                        handler: "rustdb on $server, $hosts",
+                        link: $link,
+                        port: $link === 'tcp' ? $port : null,
+                        everywhere: $link === 'unix' && $suffix === '',
+                    );
+                }
+            }
         }
         return $peers;
     }
@@ -92,7 +124,7 @@ final class Peers
         }
         $paths = [
             'unix' => ['unix socket', static fn () => 'unix://' . $servers->redisSocket() . '?persistent=1'],
-            'tcp' => ['TCP', static fn () => 'tcp://127.0.0.1:' . $servers->redisPort() . '?persistent=1'],
+            'tcp' => ['TCP', static fn (?int $port) => 'tcp://127.0.0.1:' . ($port ?? $servers->redisPort()) . '?persistent=1'],
         ];
         $peers = [];
         foreach ($paths as $key => [$word, $path]) {
@@ -101,14 +133,18 @@ final class Peers
                     "phpredis-$key-" . ($locks ? 'lock' : 'nolock'),
                     "phpredis, $word, " . ($locks ? 'locking' : 'no lock'),
                     ['igbinary', 'msgpack', 'redis'],
-                    static fn () => [
+                    static fn (string $directory, ?int $port = null) => [
                         'session.save_handler' => 'redis',
-                        'session.save_path' => $path(),
+                        'session.save_path' => $path($port),
                         'redis.session.locking_enabled' => (int) $locks,
                         'redis.session.lock_retries' => -1,
                     ],
                     locks: $locks,
                     extension: 'redis',
+                    handler: 'phpredis, ' . ($locks ? 'locking' : 'no lock'),
+                    link: $key,
+                    port: $key === 'tcp' ? $servers->redisPort(...) : null,
+                    everywhere: $key === 'unix',
                 );
             }
         }
@@ -128,15 +164,18 @@ final class Peers
                 'memcached-' . ($locks ? 'lock' : 'nolock'),
                 'php-memcached, ' . ($locks ? 'locking' : 'no lock'),
                 ['igbinary', 'msgpack', 'memcached'],
-                static fn () => [
+                static fn (string $directory, ?int $port = null) => [
                     'session.save_handler' => 'memcached',
-                    'session.save_path' => '127.0.0.1:' . $servers->memcachedPort(),
+                    'session.save_path' => '127.0.0.1:' . ($port ?? $servers->memcachedPort()),
                     'memcached.sess_persistent' => 1,
                     'memcached.sess_locking' => (int) $locks,
                     'memcached.sess_lock_retries' => 1000,
                 ],
                 locks: $locks,
                 extension: 'memcached',
+                handler: 'php-memcached, ' . ($locks ? 'locking' : 'no lock'),
+                link: 'tcp',
+                port: $servers->memcachedPort(...),
             );
         }
         return $peers;

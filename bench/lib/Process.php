@@ -12,6 +12,8 @@ final class Process
     /** @var array<int, self> */
     private static array $running = [];
     private static ?bool $deathSignal = null;
+    /** On which all of them run, or null: wherever the kernel wants. */
+    public static ?int $processor = null;
 
     /** @var resource */
     private $handle;
@@ -29,6 +31,9 @@ final class Process
         // Should this script be killed outright, the kernel ends what it started.
         self::$deathSignal ??= is_executable('/usr/bin/setpriv');
         $prefix = self::$deathSignal ? ['/usr/bin/setpriv', '--pdeathsig', 'TERM', '--'] : [];
+        if (self::$processor !== null) {
+            array_push($prefix, self::find('taskset') ?? 'taskset', '-c', (string) self::$processor);
+        }
         $handle = proc_open(
             [...$prefix, ...$command],
             [['pipe', 'r'], ['pipe', 'w'], ['file', $log, 'a']],

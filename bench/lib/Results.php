@@ -21,6 +21,8 @@ final class Results
     public array $machine = [];
     /** @var array<string, mixed> */
     public array $settings = [];
+    /** Seconds of an empty round trip through the proxy that stands for distance, if one was used. */
+    public ?float $roundTrip = null;
 
     public function row(string $key, string $label, string $unit): void
     {
@@ -111,7 +113,7 @@ final class Results
         return json_encode([
             'format' => 1,
             'machine' => $this->machine,
-            'settings' => $this->settings,
+            'settings' => $this->settings + ($this->roundTrip === null ? [] : ['far_round_trip_ms' => round($this->roundTrip * 1000, 3)]),
             'peers' => array_map(static fn (Peer $peer) => ['name' => $peer->name, 'label' => $peer->label, 'locks' => $peer->locks], $peers),
             'measured' => $measured,
             'goals' => $goals,

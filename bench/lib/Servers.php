@@ -80,7 +80,10 @@ final class Servers
         return $this->mariadbPort;
     }
 
-    /** With a database `bench` that the user `bench` may do everything in, without a password. */
+    /**
+     * With a database for rustdb, and one for each framework with the table that its owner makes there. The user `bench` may do
+     * everything in them, without a password.
+     */
     private function startMariadb(): void
     {
         if ($this->mariadbSocket !== null) {
@@ -92,8 +95,12 @@ final class Servers
         $user = $this->workspace->webUser === null ? [] : ["--user={$this->workspace->webUser}"];
         $options = ["--datadir=$directory/data", '--innodb-flush-log-at-trx-commit=0', '--skip-log-bin', ...$user];
         Process::output(['mariadb-install-db', '--no-defaults', '--auth-root-authentication-method=normal', '--skip-test-db', ...$options]);
-        file_put_contents("$directory/init.sql", "CREATE DATABASE bench;\nCREATE USER bench@'%';\nCREATE USER bench@localhost;\n"
-            . "GRANT ALL ON bench.* TO bench@'%';\nGRANT ALL ON bench.* TO bench@localhost;\n");
+        $statements = "CREATE USER bench@'%';\nCREATE USER bench@localhost;\n";
+        foreach (['bench' => null] + Frameworks::TABLES as $database => $table) {
+            $statements .= "CREATE DATABASE $database CHARACTER SET utf8mb4;\nGRANT ALL ON $database.* TO bench@'%';\n"
+                . "GRANT ALL ON $database.* TO bench@localhost;\n" . ($table === null ? '' : "USE $database;\n$table;\n");
+        }
+        file_put_contents("$directory/init.sql", $statements);
         chmod("$directory/init.sql", 0644);
         $process = new Process([$this->mariadbBinary, '--no-defaults', "--socket=$this->mariadbSocket", '--bind-address=127.0.0.1',
             "--port=$this->mariadbPort", "--pid-file=$directory/pid", "--init-file=$directory/init.sql", ...$options], "$directory/stderr.log");

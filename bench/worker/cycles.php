@@ -37,11 +37,7 @@ final class Cycles
         started();
         $_SESSION = ['n' => 0, 'body' => payload($size)];
         session_write_close();
-        $cycle = match ($case) {
-            'unchanged' => $this->unchanged(...),
-            'modified' => $this->modified(...),
-            'new' => $this->create(payload($size)),
-        };
+        $cycle = $this->cycle($case, $size);
         $cycle(self::CHUNK);
         if (($ahead = $start - hrtime(true)) > 1000) {
             usleep(intdiv($ahead, 1000));
@@ -59,6 +55,26 @@ final class Cycles
             self::check($done + self::CHUNK);
         }
         return ['us' => ($now - $begun) / $done / 1000, 'cycles' => $done];
+    }
+
+    /** So many cycles and nothing beside them: what they sent and received can be counted. */
+    public function exactly(string $case, int $size, int $count): array
+    {
+        session_id($this->own[$size]);
+        $cycle = $this->cycle($case, $size);
+        $begun = hrtime(true);
+        $cycle($count);
+        return ['us' => (hrtime(true) - $begun) / $count / 1000];
+    }
+
+    /** @return Closure(int): void so many cycles of one case */
+    private function cycle(string $case, int $size): Closure
+    {
+        return match ($case) {
+            'unchanged' => $this->unchanged(...),
+            'modified' => $this->modified(...),
+            'new' => $this->create(payload($size)),
+        };
     }
 
     /** Destroys the new sessions of the last block, outside any measurement. */

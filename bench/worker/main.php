@@ -8,6 +8,7 @@ declare(strict_types=1);
 require __DIR__ . '/cycles.php';
 require __DIR__ . '/contender.php';
 require __DIR__ . '/population.php';
+require __DIR__ . '/frameworks.php';
 
 // A warning of a save handler is a failed measurement, not a slow one.
 set_error_handler(static function (int $level, string $message): bool {
@@ -48,6 +49,9 @@ function status(): array
     return ['rustdb' => function_exists('rustdb_status') ? rustdb_status() : null];
 }
 
+if (($framework = get_cfg_var('bench.framework')) !== false) {
+    useFramework($framework);
+}
 $cycles = new Cycles();
 $contender = new Contender();
 $population = new Population();
@@ -60,6 +64,7 @@ while (($line = fgets(STDIN)) !== false) {
         $answer = match ($do) {
             'prepare' => $cycles->prepare(...$command),
             'cycle' => $cycles->run(...$command),
+            'exactly' => $cycles->exactly(...$command),
             'sweep' => $cycles->sweep(),
             'hold' => $contender->hold(...$command),
             'release' => $contender->release(...$command),

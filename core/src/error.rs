@@ -64,6 +64,11 @@ impl Error {
         Error { kind, message: format!("{what}: {cause}") }
     }
 
+    /// The same of another setting than the one that is named in the message.
+    pub(crate) fn about(self, named: &str, meant: &str) -> Self {
+        Error { message: self.message.replace(named, meant), ..self }
+    }
+
     /// The cause.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -36,8 +36,10 @@ use crate::unbuffered::Unbuffered;
 
 /// Sessions collected in one transaction by the background thread; bounds it to a few milliseconds.
 const SLICE: usize = 500;
-/// The same where somebody waits for the end: fewer, larger transactions are faster.
-const LARGE_SLICE: usize = 10_000;
+/// The same where somebody waits for the end: fewer, larger transactions write fewer pages twice. 50,000 write pages of
+/// 200 MB at most, about half of what LMDB keeps in memory before it writes some early, and hold the right to write for a
+/// second.
+const LARGE_SLICE: usize = 50_000;
 
 /// How often leases are renewed: several times in the shortest lifetime a store gives them.
 const MAINTENANCE: Duration = Duration::from_secs(1);
@@ -68,7 +70,7 @@ pub struct Host {
 }
 
 enum Kind {
-    Buffered(Buffered<Box<dyn Backend>>),
+    Buffered(Box<Buffered<Box<dyn Backend>>>),
     /// `rustdb.buffer_size = 0`.
     Unbuffered(Unbuffered<Box<dyn Backend>>),
     /// Shared by many machines, so that only the store itself knows what is current. The flusher lock lets one process
@@ -80,7 +82,11 @@ enum Kind {
 /// not get another's connection.
 type Key = (PathBuf, u64);
 
-static OPEN: Mutex<(u32, Option<HashMap<Key, Arc<Host>>>)> = Mutex::new((0, None));
+/// Open stores.
+type Hosts = HashMap<Key, Arc<Host>>;
+
+/// The generation of the process that opened them, and the stores.
+static OPEN: Mutex<(u32, Option<Hosts>)> = Mutex::new((0, None));
 
 /// What phpinfo shows of a store.
 #[derive(Debug, Clone)]
@@ -206,7 +212,7 @@ impl Host {
                     shared: Arc::clone(&shared),
                 });
                 if buffered {
-                    Kind::Buffered(store)
+                    Kind::Buffered(Box::new(store))
                 } else {
                     store.flush(settings.lock_wait)?;
                     std::fs::remove_dir_all(&path).map_err(|cause| {
@@ -290,7 +296,7 @@ impl Host {
     /// The store.
     pub fn store(&self) -> &dyn Store {
         match &self.kind {
-            Kind::Buffered(store) => store,
+            Kind::Buffered(store) => &**store,
             Kind::Unbuffered(store) => store,
             Kind::Shared(store, _) => store,
         }

@@ -14,19 +14,23 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 
 use crate::config::{LockMode, Settings, WriteMode};
+use crate::contents::{self, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::lock::{HostLocks, LockKind, LockName};
+use crate::migrate::Migration;
 use crate::process;
 use crate::record::{Expiry, Record, SessionId, Version, lifetime_of, now};
 use crate::shared::Counter;
-use crate::store::{Access, Change, Committed, Found, Lease};
+use crate::store::{Access, Begun, Change, Committed, Found, Lease};
 
 /// Sessions of one store, for one thread.
 pub struct Sessions {
     host: Arc<Host>,
     locks: HostLocks,
     settings: Settings,
+    /// Where sessions were kept before.
+    migration: Option<Migration>,
 }
 
 /// A session in use, between `begin` and `release`.
@@ -40,6 +44,8 @@ pub struct Held {
     known: Option<(Version, Expiry)>,
     /// What was read; taken by the first who asks.
     payload: Option<Vec<u8>>,
+    /// The same, given back, and how to read it: what the store has, for a comparison at the end.
+    before: Option<(Vec<u8>, Format)>,
     /// Whether `commit` was called.
     committed: bool,
     /// Whether a commit has let go of the lease.
@@ -121,12 +127,19 @@ impl Held {
     }
 }
 
+/// Whether two payloads differ in nothing but values that are no reason to write.
+fn differs_in_passing(held: &Held, payload: &[u8], settings: &Settings) -> bool {
+    let paths = &settings.volatile_keys;
+    held.before.as_ref().is_some_and(|(before, format)| contents::same_but_for(before, payload, *format, paths))
+}
+
 impl Sessions {
     /// The sessions that these settings mean.
     pub fn open(settings: &Settings) -> Result<Sessions> {
         let host = Host::open(settings)?;
         let locks = HostLocks::open(host.directory(), Arc::clone(host.shared()))?;
-        Ok(Sessions { host, locks, settings: settings.clone() })
+        let migration = settings.migrate_from.as_ref().map(|from| from.open(settings.lock_wait)).transpose()?;
+        Ok(Sessions { host, locks, settings: settings.clone(), migration })
     }
 
     /// The store.
@@ -149,7 +162,12 @@ impl Sessions {
         // Lets go of it on every way out but the last, panics included.
         let lock = Lock { locks: &self.locks, name };
         let begun = Instant::now();
-        let found = self.host.store().begin(id, access, None)?;
+        let mut found = self.host.store().begin(id, access, None)?;
+        if found.found == Found::Missing && access != Access::Fresh {
+            if let Some(old) = &self.migration {
+                found = self.bring_over(old, id, access, found)?;
+            }
+        }
         let read = begun.elapsed();
         if found.lease.token != 0 {
             // It has to be renewed.
@@ -174,10 +192,74 @@ impl Sessions {
             lease: found.lease,
             known,
             payload: Some(payload),
+            before: None,
             committed: false,
             spent: false,
             generation: process::generation(),
             report: Report { source, lock_wait, read, written: Written::None, write: Duration::ZERO },
+        }))
+    }
+
+    /// Brings a session that the store does not have over from where it was kept before. `begun`: what the store answered,
+    /// and whose lease is held.
+    fn bring_over(&self, old: &Migration, id: SessionId<'_>, access: Access, begun: Begun) -> Result<Begun> {
+        if access == Access::ReadOnly {
+            // It holds no lock, so nothing is written.
+            let record = old.look_at(id)?;
+            return Ok(Begun { found: record.map_or(Found::Missing, Found::Record), ..begun });
+        }
+        let store = self.host.store();
+        let mut begun = begun;
+        if access == Access::ExclusiveIfExists {
+            // Most ids that nobody knows are nowhere else either, and shall not be locked.
+            if old.look_at(id)?.is_none() {
+                return Ok(begun);
+            }
+            begun = store.begin(id, Access::Exclusive, None)?;
+            if begun.found != Found::Missing {
+                return Ok(begun);
+            }
+        }
+        // Looked for under the lease: another machine may have brought it over, and ended it.
+        let mut lease = begun.lease;
+        // Without locks another request may be doing the same, and be further on.
+        lease.fresh = self.settings.lock == LockMode::None;
+        let mut spent = false;
+        let brought = old.bring(id, &mut |record| {
+            spent = true;
+            match store.commit(id, Change::Write(&record), lease)? {
+                Committed::LeaseLost => Err(Error::new(
+                    ErrorKind::LeaseLost,
+                    "the lock of a session that was being brought over (rustdb.migrate_from) was lost, so it stays where it \
+                     was; the next request tries again",
+                )),
+                // The old copy may go once this one would survive a crash.
+                _ => self.host.flush_through(id, self.settings.lock_wait),
+            }
+        });
+        match brought {
+            Ok((true, trouble)) => {
+                self.host.shared().add(Counter::SessionsMigrated, 1);
+                trouble.into_iter().for_each(|error| self.host.notices().note(error));
+                store.begin(id, access, None)
+            }
+            Ok((false, _)) if access == Access::Exclusive => Ok(begun),
+            ended => {
+                if !spent {
+                    store.commit(id, Change::None, begun.lease)?;
+                }
+                ended.map(|_| begun)
+            }
+        }
+    }
+
+    /// Removes the copy of a session that ends from where it was kept before, so that it does not come back. Where that
+    /// cannot be done: an empty session that is to take its place here until the copy has expired.
+    fn end_old_copy(&self, held: &Held, lifetime: u64, now: i64) -> Result<Option<Record<'static>>> {
+        let Some(old) = &self.migration else { return Ok(None) };
+        Ok(old.remove(SessionId::parse(&held.id)?).err().map(|error| {
+            self.host.notices().note(error);
+            Record::new(Vec::new(), Expiry::after(now, lifetime.max(old.lifetime())))
         }))
     }
 
@@ -189,14 +271,22 @@ impl Sessions {
         let begun = self.host.store().begin(SessionId::parse(&held.id)?, Access::ReadOnly, None)?;
         Ok(match begun.found {
             Found::Record(record) => {
+                held.before = None;
                 held.known = Some((record.version, record.expires));
                 record.payload.into_owned()
             }
             Found::Missing | Found::Current(_) => {
+                held.before = None;
                 held.known = None;
                 Vec::new()
             }
         })
+    }
+
+    /// Takes back the payload that was taken of a session, unchanged, to compare it with what is written in the end.
+    pub fn give_back(&self, held: &mut Held, payload: Vec<u8>, format: Format) {
+        let compares = held.known.is_some() && !self.settings.volatile_keys.is_empty();
+        held.before = compares.then_some((payload, format));
     }
 
     /// Carries out what the request wants. `lifetime`: in seconds, as PHP gave it.
@@ -221,9 +311,17 @@ impl Sessions {
         let expires = Expiry::after(now, lifetime + margin);
         let written = match intent {
             Intent::Destroy => {
-                self.apply(held, Change::Destroy)?;
+                match self.end_old_copy(held, lifetime, now)? {
+                    None => {
+                        self.apply(held, Change::Destroy)?;
+                        held.lease.existed = false;
+                    }
+                    Some(empty) => {
+                        self.apply(held, Change::Write(&empty))?;
+                        held.lease.existed = true;
+                    }
+                }
                 held.known = None;
-                held.lease.existed = false;
                 held.lease.fresh = false;
                 Written::Destroy
             }
@@ -237,6 +335,12 @@ impl Sessions {
                     // Without `session.lazy_write` PHP writes what it has read.
                     Some((version, _)) if version == record.version => {
                         self.touch(held, version, payload, Expiry::after(now, lifetime), expires)?
+                    }
+                    Some((_, kept))
+                        if (Expiry::after(now, lifetime)..=expires).contains(&kept)
+                            && differs_in_passing(held, payload, &self.settings) =>
+                    {
+                        Written::None
                     }
                     _ => self.write(held, &record)?,
                 }
@@ -336,6 +440,7 @@ impl Sessions {
     }
 
     fn apply(&self, held: &mut Held, change: Change<'_>) -> Result<Committed> {
+        held.before = None;
         let applied = self.host.store().commit(SessionId::parse(&held.id)?, change, held.lease);
         held.spent = matches!(&applied, Ok(committed) if *committed != Committed::Gone);
         if matches!(applied, Ok(Committed::LeaseLost)) {

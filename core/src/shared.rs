@@ -62,6 +62,8 @@ pub enum Counter {
     GcCollected,
     /// Sessions not written because their lock was lost to another machine.
     LeasesLost,
+    /// Sessions brought over from where they were kept before.
+    SessionsMigrated,
 }
 
 /// The mapping.

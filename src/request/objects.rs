@@ -15,6 +15,7 @@ use rustdb_core::sessions::{Held, Intent, Sessions};
 use rustdb_core::store::Access;
 
 use super::Thread;
+use crate::ini;
 
 /// The address of an object, which is its own as long as it lives.
 pub type ObjectId = usize;
@@ -188,6 +189,15 @@ impl Thread {
             _ => self.lent.push(Lent { object, sessions, held }),
         }
         Ok(payload)
+    }
+
+    /// Notes that PHP has taken what an opened object read, and keeps that, for PHP's session, to tell what has changed.
+    pub fn object_taken(&mut self, object: ObjectId, id: &[u8], payload: Vec<u8>) {
+        let opened = self.object(object).opened;
+        let lent = self.lent.iter_mut().find(|lent| opened && lent.object == object && lent.held.id() == id);
+        if let (Some(lent), Some(format)) = (lent, ini::format()) {
+            lent.sessions.give_back(&mut lent.held, payload, format);
+        }
     }
 
     /// Carries out what an object wants of a session: one in use in this thread, or another, which is locked just for

@@ -37,6 +37,7 @@ fn answer_with_handler(result: *mut Zval) {
     payload::keep(ini::save_handler());
     // SAFETY: PHP passes a valid place.
     payload::copy_to(unsafe { &mut *result });
+    payload::take();
     make_current();
 }
 

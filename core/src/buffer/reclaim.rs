@@ -36,40 +36,51 @@ enum Keep {
 }
 
 impl Keep {
-    /// Whether an entry stays; `together`: the units of those that do, with its own.
-    fn keeps(self, slot: Slot, together: u64) -> bool {
+    /// Whether an entry may stay.
+    fn may_keep(self, slot: Slot) -> bool {
         slot.is_unflushed()
             || match self {
                 Keep::All => true,
-                Keep::Used(most) => slot.is_used() && together <= most,
+                Keep::Used(most) => most > 0 && slot.is_used(),
             }
+    }
+
+    /// Whether one that may stay does; `together`: the units of those that do, with its own.
+    fn keeps(self, slot: Slot, together: u64) -> bool {
+        match self {
+            Keep::Used(most) => slot.is_unflushed() || together <= most,
+            Keep::All => true,
+        }
     }
 }
 
 impl Writer<'_> {
     /// Clears a segment that this process holds alone, if nothing is left in it.
     pub(super) fn clear_if_dead(&self, segment: usize) -> bool {
-        let (mut left, mut unflushed) = (0, 0);
+        let dead = self.count_anew(segment) == 0;
+        if dead {
+            self.memory.segments()[segment].head.store(0, Ordering::Release);
+        }
+        dead
+    }
+
+    /// Counts what is in a segment that this process holds alone.
+    fn count_anew(&self, segment: usize) -> i64 {
+        let (mut live, mut unflushed) = (0, 0);
         self.each_slot_in(segment, |_, cell, slot| {
             if slot.is_announced() {
                 // Its owner would hold the segment's lock if it lived.
                 return cell.compare_exchange(slot.0, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok();
             }
             let units = Frame::at(self.memory, slot.unit()).map_or(1, |frame| frame.units() as i64);
-            left += units;
+            live += units;
             unflushed += if slot.is_unflushed() { units } else { 0 };
             true
         });
         let place = &self.memory.segments()[segment];
-        match left {
-            0 => place.head.store(0, Ordering::Release),
-            _ => {
-                // The guess was wrong.
-                place.live.store(left, Ordering::Relaxed);
-                place.unflushed.store(unflushed, Ordering::Relaxed);
-            }
-        }
-        left == 0
+        place.live.store(live, Ordering::Relaxed);
+        place.unflushed.store(unflushed, Ordering::Relaxed);
+        live
     }
 
     /// Calls `visit` for each slot that points into a segment, again if it says that the slot has changed.
@@ -155,9 +166,9 @@ impl Writer<'_> {
     fn staying(&self, segment: usize, keep: Keep) -> u64 {
         let mut staying = 0;
         self.each_slot_in(segment, |_, _, slot| {
-            let units = Frame::at(self.memory, slot.unit()).map_or(0, |frame| frame.units());
-            if !slot.is_announced() && keep.keeps(slot, staying + units) {
-                staying += units;
+            if !slot.is_announced() && keep.may_keep(slot) {
+                let units = Frame::at(self.memory, slot.unit()).map_or(0, |frame| frame.units());
+                staying += if keep.keeps(slot, staying + units) { units } else { 0 };
             }
             true
         });
@@ -170,13 +181,18 @@ impl Writer<'_> {
         if room < self.memory.layout().units() && self.staying(segment, keep) > room {
             return false;
         }
-        let place = &self.memory.segments()[segment];
         let (mut left, mut used) = (false, 0);
         let (mut evicted, mut damaged) = (0, 0);
         self.each_slot_in(segment, |bucket, cell, slot| {
             let forget = || cell.compare_exchange(slot.0, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok();
             if slot.is_announced() {
                 return forget();
+            }
+            // Before the entry is looked at, which is seldom in a cache.
+            if !keep.may_keep(slot) {
+                let forgotten = forget();
+                evicted += u64::from(forgotten);
+                return forgotten;
             }
             let Some(frame) = Frame::at(self.memory, slot.unit()) else {
                 let forgotten = forget();
@@ -186,10 +202,7 @@ impl Writer<'_> {
             let units = frame.units();
             if !keep.keeps(slot, used + units) {
                 let forgotten = forget();
-                if forgotten {
-                    evicted += 1;
-                    place.live.fetch_sub(units as i64, Ordering::Relaxed);
-                }
+                evicted += u64::from(forgotten);
                 return forgotten;
             }
             let Some(spot) = self.take_here(units) else {
@@ -213,9 +226,11 @@ impl Writer<'_> {
         if damaged > 0 {
             self.shared.add(Counter::DamagedValues, damaged);
         }
-        if !left {
+        match left {
+            // What was forgotten is counted out.
+            true => _ = self.count_anew(segment),
             // Release: what was read of it comes before its next use.
-            place.head.store(0, Ordering::Release);
+            false => self.memory.segments()[segment].head.store(0, Ordering::Release),
         }
         !left
     }

@@ -276,14 +276,16 @@ impl Writer<'_> {
             return Ok(Turned::Full);
         }
         for round in 0..2 * segments.len() {
-            if self.free() >= reserve && (self.has_room(units) || self.turn_to_a_free_one(reserve)?) {
+            let whole = self.free() >= reserve;
+            if whole && (self.has_room(units) || self.turn_to_a_free_one(reserve)?) {
                 self.tell();
                 return Ok(Turned::Yes);
             }
-            // First into what is left of the segment the pen is at, then into the reserve; and where somebody was killed who
-            // had that, into what is left of any.
+            // Into the reserve; where a part of that is missing, into what is left of the segment the pen is at, before the
+            // rest of the reserve; and where there is none of that, into what is left of any.
             let evict = round >= segments.len();
-            let cleared = self.clear_one(evict, &mut busy)?
+            let cleared = whole && self.clear_into_reserve(evict, &mut busy)?
+                || self.clear_one(evict, &mut busy)?
                 || self.clear_into_reserve(evict, &mut busy)?
                 || self.turn_to_the_emptiest(&mut busy)? && self.clear_one(evict, &mut busy)?;
             if !cleared {

@@ -156,7 +156,7 @@ fn a_planned_failover_in_a_cluster_loses_no_count() {
         let master = nodes.master_of(KEY);
         let replica = nodes.replica_of(master);
         replica.tell(&["CLUSTER", "FAILOVER"]);
-        until("the replica is the master", || replica.text(&["INFO", "replication"]).unwrap().contains("role:master"));
+        until("the replica is the master", || replica.replicates("role:master"));
         let total = load.total();
         until("it goes on for a while", || load.total() > total + 1000);
     });

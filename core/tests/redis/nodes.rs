@@ -39,10 +39,9 @@ impl Nodes {
         until("all nodes agree, and the replicas are in step", || {
             nodes.servers.iter().all(|node| {
                 let state = node.text(&["CLUSTER", "INFO"]).unwrap();
-                let role = node.text(&["INFO", "replication"]).unwrap();
                 state.contains("cluster_state:ok")
                     && state.contains("cluster_known_nodes:6")
-                    && (role.contains("master_link_status:up") || role.contains("connected_slaves:1"))
+                    && (node.replicates("master_link_status:up") || node.replicates("connected_slaves:1"))
             })
         });
         nodes
@@ -119,7 +118,7 @@ impl Nodes {
     /// The replica of a master, as the cluster was made.
     pub fn replica_of(&self, master: usize) -> &Server {
         let port = format!("master_port:{}\r", self.servers[master].port());
-        self.servers.iter().find(|node| node.text(&["INFO", "replication"]).unwrap().contains(&port)).unwrap()
+        self.servers.iter().find(|node| node.replicates(&port)).unwrap()
     }
 
     /// The name of a node.

@@ -95,9 +95,7 @@ impl Fixture {
             });
         }
         for replica in &servers[1..] {
-            until("the replica is in step", || {
-                replica.text(&["INFO", "replication"]).unwrap().contains("master_link_status:up")
-            });
+            until("the replica is in step", || replica.replicates("master_link_status:up"));
         }
         let store = machine(&url(&sentinels, ""));
         Fixture { store, servers, sentinels }
@@ -210,12 +208,8 @@ fn a_planned_failover_is_followed() {
     let held = lease(&at.store, "a");
     until("the replica has it", || at.servers[1].keys().len() == 2);
     ask(at.sentinels[0].port, &["SENTINEL", "FAILOVER", "main"]).unwrap();
-    until("the other one is the master", || {
-        at.servers[1].text(&["INFO", "replication"]).unwrap().contains("role:master")
-    });
-    until("the first one is a replica", || {
-        at.servers[0].text(&["INFO", "replication"]).unwrap().contains("role:slave")
-    });
+    until("the other one is the master", || at.servers[1].replicates("role:master"));
+    until("the first one is a replica", || at.servers[0].replicates("role:slave"));
     assert_eq!(write_as(&at.store, "a", b"2", held), Committed::Done);
     assert_eq!(at.servers[1].text(&["GET", "PHPREDIS_SESSION:a"]).as_deref(), Some("2"));
 }

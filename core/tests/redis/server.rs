@@ -141,6 +141,13 @@ impl Server {
         keys
     }
 
+    /// Whether it says this of its replication. Not while it changes its role: it then ends its connections.
+    pub fn replicates(&self, what: &str) -> bool {
+        let told =
+            ask(self.port, &["INFO", "replication"]).and_then(|told| Ok(redis::from_redis_value::<String>(told)?));
+        told.is_ok_and(|told| told.contains(what))
+    }
+
     /// Whether somebody sleeps on a list.
     pub fn has_sleepers(&self) -> bool {
         self.text(&["INFO", "clients"]).unwrap().contains("blocked_clients:1")
