@@ -116,6 +116,11 @@ impl Held {
         self.known.is_some()
     }
 
+    /// Whether it was opened to be written, and not only to be read.
+    pub fn may_write(&self) -> bool {
+        self.access != Access::ReadOnly
+    }
+
     /// The payload that was read, once; empty for a session that does not exist.
     pub fn take_payload(&mut self) -> Option<Vec<u8>> {
         self.payload.take()
