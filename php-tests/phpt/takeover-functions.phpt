@@ -44,7 +44,7 @@ var_dump(session_module_name(), $handler->calls);
 require __DIR__ . '/store.inc';
 store_remove();
 ?>
---EXPECT--
+--EXPECTF--
 true, kept by rustdb, rustdb rustdb
 true, kept by rustdb, rustdb rustdb
 true, kept by rustdb, rustdb rustdb
@@ -52,9 +52,9 @@ true, kept by rustdb, rustdb rustdb
 not listed: true, kept by the application, user user
 its reading is somebody else's: 1user
 true, kept by rustdb, rustdb rustdb
-session_set_save_handler(): Argument #6 ($gc) must be a valid callback, function "App\Functions::nothing" not found or invalid function name
-session_set_save_handler(): Argument #1 ($open) must be a valid callback, function "App\Functions::nothing" not found or invalid function name
-Wrong parameter count for session_set_save_handler()
+session_set_save_handler(): Argument #6 ($gc) must be a valid callback, %snothing%s
+session_set_save_handler(): Argument #1 ($open) must be a valid callback, %snothing%s
+%ssession_set_save_handler()%S
 string(6) "rustdb"
 array(0) {
 }

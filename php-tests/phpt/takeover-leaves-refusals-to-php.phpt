@@ -12,6 +12,8 @@ require __DIR__ . '/store.inc';
 require __DIR__ . '/handlers.inc';
 store_create();
 
+// Functions in place of an object: PHP 8.4 says that it would rather not.
+error_reporting(E_ALL & ~E_DEPRECATED);
 $handler = new App\Handler();
 foreach ([[$handler, []], [$handler, new stdClass()], [new stdClass()], [$handler, true, true], []] as $arguments) {
     try {
@@ -37,8 +39,8 @@ store_remove();
 TypeError: session_set_save_handler(): Argument #2 ($…) must be of type bool, array given
 TypeError: session_set_save_handler(): Argument #2 ($…) must be of type bool, stdClass given
 TypeError: session_set_save_handler(): Argument #1 ($…) must be of type SessionHandlerInterface, stdClass given
-ArgumentCountError: Wrong parameter count for session_set_save_handler()
-ArgumentCountError: Wrong parameter count for session_set_save_handler()
+ArgumentCountError: %ssession_set_save_handler()%S
+ArgumentCountError: %ssession_set_save_handler()%S
 
 Warning: session_set_save_handler(): Session save handler cannot be changed when a session is active in %s on line %d
 bool(false)
