@@ -27,7 +27,7 @@ const fn entry(name: &'static CStr, default: &'static CStr, place: usize) -> Ini
 }
 
 /// In the order of [`ENTRIES`].
-static DEFINITIONS: IniEntryDefs<13> = IniEntryDefs::new([
+static DEFINITIONS: IniEntryDefs<14> = IniEntryDefs::new([
     {
         let mut store = entry(c"rustdb.store", c"", 0);
         store.displayer = Some(display_store);
@@ -48,6 +48,7 @@ static DEFINITIONS: IniEntryDefs<13> = IniEntryDefs::new([
         migrate_from.displayer = Some(display_migrate_from);
         migrate_from
     },
+    entry(c"rustdb.regenerate_grace", c"0", 12),
     IniEntryDef::end(),
 ]);
 

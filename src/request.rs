@@ -1,5 +1,7 @@
 //! What a thread of PHP keeps between the callbacks of a request, and between requests.
 
+mod succession;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -12,6 +14,8 @@ use rustdb_core::sessions::{Held, Intent, Report, Sessions};
 use rustdb_core::store::Access;
 
 use crate::{ini, report};
+
+use succession::Succession;
 
 /// Ids with at least this many random bits are nobody else's, so nobody looks them up.
 const ENOUGH_BITS: usize = 128;
@@ -43,6 +47,8 @@ pub struct Thread {
     unread: bool,
     /// How the session opened last fared.
     last: Option<Report>,
+    /// What replaces an id.
+    succession: Succession,
 }
 
 /// Runs `work` with this thread's state. `work` calls nothing of PHP's: it may come back here, or never.
@@ -65,8 +71,16 @@ pub fn tell_notices() {
 pub fn end() {
     with(|thread| {
         thread.close();
+        thread.let_go_of_heir();
         thread.last = None;
     });
+}
+
+/// Whether an id that PHP has just made has enough random bits.
+fn is_unguessable(id: &[u8]) -> bool {
+    // The alphabet tells the bits: 4 use 0-9a-f, more use letters beyond.
+    let bits = if id.iter().all(u8::is_ascii_hexdigit) { 4 } else { 5 };
+    id.len() * bits >= ENOUGH_BITS
 }
 
 impl Thread {
@@ -86,6 +100,7 @@ impl Thread {
         std::mem::forget(std::mem::take(&mut self.opened));
         std::mem::forget(self.current.take());
         std::mem::forget(self.held.take());
+        std::mem::forget(std::mem::take(&mut self.succession));
         self.chosen_by = None;
         self.generation = process::generation();
     }
@@ -140,14 +155,12 @@ impl Thread {
 
     /// Notes an id that PHP has just made from `id.len()` characters of 4, 5 or 6 random bits each.
     pub fn made(&mut self, id: &[u8]) {
-        // The alphabet tells the bits: 4 use 0-9a-f, more use letters beyond.
-        let bits = if id.iter().all(u8::is_ascii_hexdigit) { 4 } else { 5 };
-        self.fresh = (id.len() * bits >= ENOUGH_BITS).then(|| id.into());
+        self.fresh = is_unguessable(id).then(|| id.into());
     }
 
     /// Whether a session exists, for strict mode. The answer is kept for the read that follows.
     pub fn validate(&mut self, id: &[u8], read_only: bool) -> bool {
-        if self.fresh.as_deref() == Some(id) {
+        if self.fresh.as_deref() == Some(id) || self.succession.awaits(id) {
             return false;
         }
         let Ok(parsed) = SessionId::parse(id) else { return false };
@@ -166,9 +179,11 @@ impl Thread {
             // Locked by others for too long, or the store failed: saying no would give the visitor a new, empty
             // session. The read says what is wrong.
             None => true,
-            Some((Some(held), sessions)) if held.exists() => {
+            Some((Some(mut held), sessions)) if held.exists() => {
+                // An id that leads to another counts as unknown, and the other is what PHP gets as a new one.
+                let led = self.succession.offer(held.take_its_own_id());
                 self.held = Some((sessions, held));
-                true
+                !led
             }
             Some(_) => false,
         }
@@ -185,6 +200,9 @@ impl Thread {
         }
         self.inherited = None;
         let parsed = SessionId::parse(id)?;
+        if self.take_up_heir(parsed)? {
+            return Ok(Vec::new());
+        }
         if let Some((sessions, held)) = &mut self.held {
             if held.id() == id {
                 if let Some(payload) = held.take_payload() {

@@ -18,7 +18,7 @@ pub struct Raw {
 }
 
 /// Name and default of every setting. The skin registers them with PHP in this order.
-pub const ENTRIES: [(&str, &str); 12] = [
+pub const ENTRIES: [(&str, &str); 13] = [
     ("store", ""),
     ("multi_host", "auto"),
     ("lock", "exclusive"),
@@ -31,6 +31,7 @@ pub const ENTRIES: [(&str, &str); 12] = [
     ("gc_probability", "1"),
     ("gc_divisor", "1000"),
     ("migrate_from", ""),
+    ("regenerate_grace", "0"),
 ];
 
 /// Where sessions are kept.
@@ -99,12 +100,18 @@ pub struct Settings {
     pub gc_divisor: u32,
     /// `rustdb.migrate_from`: where sessions were kept before
     pub migrate_from: Option<migrate::From>,
+    /// `rustdb.regenerate_grace` in seconds; 0 for none
+    pub regenerate_grace: u64,
 }
 
 /// The smallest buffer that is of use.
 const SMALLEST_BUFFER: u64 = 1 << 20;
 /// 64 GiB: more than a machine gives to sessions in memory, so rather a slip of the pen.
 const LARGEST_BUFFER: u64 = 1 << 36;
+
+/// Longer than a request lasts that was under way when an id was replaced; each second more is one in which a stolen id
+/// is still good.
+const LONGEST_GRACE: u64 = 300;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -184,6 +191,7 @@ impl Settings {
             gc_probability: whole("gc_probability", value("gc_probability"), 0, 1_000_000_000)? as u32,
             gc_divisor: whole("gc_divisor", value("gc_divisor"), 1, 1_000_000_000)? as u32,
             migrate_from: migrate::From::parse(value("migrate_from"))?,
+            regenerate_grace: whole("regenerate_grace", value("regenerate_grace"), 0, LONGEST_GRACE)?,
         })
     }
 }
