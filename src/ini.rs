@@ -11,6 +11,7 @@ use ext_php_rs::ffi::{zend_ini_entry, zend_string};
 use ext_php_rs::flags::IniEntryPermission;
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 use rustdb_core::config::{ENTRIES, Raw, Settings, redacted};
+use rustdb_core::contents::Format;
 
 use crate::report;
 use crate::session_api::zend_ini_string;
@@ -27,7 +28,7 @@ const fn entry(name: &'static CStr, default: &'static CStr, place: usize) -> Ini
 }
 
 /// In the order of [`ENTRIES`].
-static DEFINITIONS: IniEntryDefs<14> = IniEntryDefs::new([
+static DEFINITIONS: IniEntryDefs<15> = IniEntryDefs::new([
     {
         let mut store = entry(c"rustdb.store", c"", 0);
         store.displayer = Some(display_store);
@@ -48,7 +49,8 @@ static DEFINITIONS: IniEntryDefs<14> = IniEntryDefs::new([
         migrate_from.displayer = Some(display_migrate_from);
         migrate_from
     },
-    entry(c"rustdb.regenerate_grace", c"0", 12),
+    entry(c"rustdb.volatile_keys", c"Session._user.ts,Session.SessionHandlerDB.ts,_sf2_meta.u", 12),
+    entry(c"rustdb.regenerate_grace", c"0", 13),
     IniEntryDef::end(),
 ]);
 
@@ -76,11 +78,20 @@ pub fn values() -> Vec<String> {
 
 /// `session.save_path`, as a session that starts now would get it.
 pub fn save_path() -> Vec<u8> {
-    const NAME: &CStr = c"session.save_path";
+    text_of(c"session.save_path").to_bytes().to_vec()
+}
+
+/// How PHP lays out the sessions of now; `None`: in a way that rustdb does not read.
+pub fn format() -> Option<Format> {
+    Format::from_name(text_of(c"session.serialize_handler").to_str().ok()?)
+}
+
+/// The value of an entry, until the next call of PHP's.
+fn text_of<'a>(name: &CStr) -> &'a CStr {
     // SAFETY: the name is a C string of this length; PHP returns one of its own, or null for an unknown entry.
     unsafe {
-        let value = zend_ini_string(NAME.as_ptr(), NAME.count_bytes() as _, 0);
-        if value.is_null() { Vec::new() } else { CStr::from_ptr(value).to_bytes().to_vec() }
+        let value = zend_ini_string(name.as_ptr(), name.count_bytes() as _, 0);
+        if value.is_null() { c"" } else { CStr::from_ptr(value) }
     }
 }
 

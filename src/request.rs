@@ -226,9 +226,17 @@ impl Thread {
         Ok(payload)
     }
 
-    /// Notes whether PHP has taken what was read.
-    pub fn taken(&mut self, taken: bool) {
-        self.unread = !taken;
+    /// Notes that PHP has still to take what was read.
+    pub fn untaken(&mut self) {
+        self.unread = true;
+    }
+
+    /// Notes that PHP has taken what was read, and keeps that.
+    pub fn taken(&mut self, payload: Vec<u8>) {
+        self.unread = false;
+        if let (Some((sessions, held)), Some(format)) = (&mut self.held, ini::format()) {
+            sessions.give_back(held, payload, format);
+        }
     }
 
     /// Carries out what a callback wants of a session: the one in use, or another, which is locked just for that.

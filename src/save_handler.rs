@@ -112,7 +112,7 @@ unsafe extern "C" fn read(
         let read_only = frames::reads_and_closes();
         request::with(|thread| {
             let payload = thread.read(id, read_only)?;
-            thread.taken(false);
+            thread.untaken();
             Ok(payload)
         })
     });
@@ -126,9 +126,9 @@ unsafe extern "C" fn read(
     });
     // SAFETY: `value` is a valid place, and the bytes stay until they are copied.
     unsafe { *value = ext_php_rs_zend_string_init(start.cast(), length, false) };
-    // SAFETY: as above; a large session's memory is not kept between requests.
-    PAYLOAD.with(|place| unsafe { *place.get() = Vec::new() });
-    request::with(|thread| thread.taken(true));
+    // SAFETY: as above.
+    let payload = PAYLOAD.with(|place| unsafe { std::mem::take(&mut *place.get()) });
+    let _ = catch_unwind(AssertUnwindSafe(|| request::with(|thread| thread.taken(payload))));
     result(true)
 }
 
