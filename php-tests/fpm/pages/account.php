@@ -10,6 +10,7 @@
  *   do=end        only ends the session
  *   add=NAME      notes NAME in the session
  *   count=1       counts up
+ *   collect=1     collects garbage
  *   hold=NAME     signals NAME inside the session, and goes on when the test releases NAME
  *   before=NAME   signals NAME just before session_start
  *   lifetime=N, cookie=N, expire=N   session.gc_maxlifetime, session.cookie_lifetime, session_cache_expire()
@@ -58,9 +59,10 @@ if (isset($_GET['add'])) {
 if (isset($_GET['count'])) {
     $_SESSION['n'] = ($_SESSION['n'] ?? 0) + 1;
 }
+$collected = isset($_GET['collect']) ? session_gc() : null;
 $left = $_SESSION;
 $id = session_id();
 if (session_status() === PHP_SESSION_ACTIVE) {
     session_write_close();
 }
-answer(['found' => $found, 'left' => $left, 'session' => $id]);
+answer(['found' => $found, 'left' => $left, 'session' => $id, 'collected' => $collected]);

@@ -41,3 +41,23 @@ test_servers('one machine alone: requests with an id that is being replaced go o
     $site = new Site($sandbox, GRACE, store: Store::on_server($sandbox, $backend->url, true));
     follow_a_log_in($site, $site, false);
 });
+
+test('chain: requests with an id that is being replaced elsewhere go on with the new session', function (Sandbox $sandbox) {
+    [, , $url] = start_chain($sandbox);
+    two_machines($sandbox, $url, fn (Site $here, Site $there) => follow_a_log_in($here, $there, true), GRACE_STRICT);
+});
+
+test_servers('applications with different lifetimes in one store: each session has the one it was written with', function (Sandbox $sandbox, Backend $backend) {
+    two_machines($sandbox, $backend->url, function (Site $here, Site $there) {
+        // The short one on a machine whose own sessions are long, and the other way round.
+        $short = $here->browser(random_session())->send('/account.php', ['add' => 'a', 'lifetime' => 1])->json()['session'];
+        $long = $there->browser(random_session())->send('/account.php', ['add' => 'a', 'lifetime' => 3600])->json()['session'];
+        $read = fn (string $id, array $query = []) => $there->browser($id)->send('/account.php', ['do' => 'read'] + $query)->json()['found'];
+        wait_until('the short session has expired', fn () => $read($short) === []);
+        check_same(['a' => 1], $read($long, ['lifetime' => 1]), 'the long session, read by an application with short ones');
+        $collector = $here->browser(random_session())->send('/account.php', ['lifetime' => 1, 'collect' => 1])->json();
+        check(is_int($collector['collected']), 'session_gc() failed');
+        check_same(['a' => 1], $read($long), 'the long session after a collection by an application with short ones');
+        check_same([], $read($short), 'the short session after it');
+    }, ['rustdb.touch_interval' => 0]);
+});
