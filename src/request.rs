@@ -1,5 +1,6 @@
 //! What a thread of PHP keeps between the callbacks of a request, and between requests.
 
+mod objects;
 mod succession;
 
 use std::cell::RefCell;
@@ -15,6 +16,8 @@ use rustdb_core::store::Access;
 
 use crate::{ini, report};
 
+pub use objects::ObjectId;
+use objects::{Lent, Object};
 use succession::Succession;
 
 /// Ids with at least this many random bits are nobody else's, so nobody looks them up.
@@ -49,6 +52,10 @@ pub struct Thread {
     last: Option<Report>,
     /// What replaces an id.
     succession: Succession,
+    /// The objects of `Rustdb\SessionHandler` that have something to keep.
+    objects: HashMap<ObjectId, Object>,
+    /// Sessions that they have in use.
+    lent: Vec<Lent>,
 }
 
 /// Runs `work` with this thread's state. `work` calls nothing of PHP's: it may come back here, or never.
@@ -72,6 +79,7 @@ pub fn end() {
     with(|thread| {
         thread.close();
         thread.let_go_of_heir();
+        thread.end_of_objects();
         thread.last = None;
     });
 }
@@ -101,6 +109,7 @@ impl Thread {
         std::mem::forget(self.current.take());
         std::mem::forget(self.held.take());
         std::mem::forget(std::mem::take(&mut self.succession));
+        self.forget_objects_of_parent();
         self.chosen_by = None;
         self.generation = process::generation();
     }
@@ -132,16 +141,19 @@ impl Thread {
         let relevant = values.first().is_none_or(|store| !store.trim().starts_with("embedded://"));
         let text = if relevant { String::from_utf8_lossy(save_path).into_owned() } else { String::new() };
         let raw = Raw { values, save_path: text };
-        let sessions = match self.opened.get(&raw) {
-            Some(sessions) => Rc::clone(sessions),
-            None => {
-                let sessions = Rc::new(Sessions::open(&Settings::parse(&raw)?)?);
-                self.opened.insert(raw, Rc::clone(&sessions));
-                sessions
-            }
-        };
+        let sessions = self.sessions_of(raw)?;
         self.current = Some(Rc::clone(&sessions));
         self.chosen_by = Some((edition, save_path.into()));
+        Ok(sessions)
+    }
+
+    /// The store that these settings mean; opened if need be.
+    fn sessions_of(&mut self, raw: Raw) -> Result<Rc<Sessions>> {
+        if let Some(sessions) = self.opened.get(&raw) {
+            return Ok(Rc::clone(sessions));
+        }
+        let sessions = Rc::new(Sessions::open(&Settings::parse(&raw)?)?);
+        self.opened.insert(raw, Rc::clone(&sessions));
         Ok(sessions)
     }
 
@@ -173,13 +185,20 @@ impl Thread {
             let sessions = Rc::clone(sessions);
             return self.keep(sessions.begin(parsed, Access::ReadOnly)).flatten().is_some_and(|found| found.exists());
         }
+        let sessions = self.sessions();
+        let Some(sessions) = self.keep(sessions) else { return true };
+        if let Some((_, held)) = self.lent(&sessions, id) {
+            // The read that follows takes it over.
+            return held.exists();
+        }
+        self.let_go_unopened();
         let access = if read_only { Access::ReadOnly } else { Access::ExclusiveIfExists };
-        let begun = self.sessions().and_then(|sessions| Ok((sessions.begin(parsed, access)?, sessions)));
+        let begun = sessions.begin(parsed, access);
         match self.keep(begun) {
             // Locked by others for too long, or the store failed: saying no would give the visitor a new, empty
             // session. The read says what is wrong.
             None => true,
-            Some((Some(mut held), sessions)) if held.exists() => {
+            Some(Some(mut held)) if held.exists() => {
                 // An id that leads to another counts as unknown, and the other is what PHP gets as a new one.
                 let led = self.succession.offer(held.take_its_own_id());
                 self.held = Some((sessions, held));
@@ -220,6 +239,16 @@ impl Thread {
             (false, false) => Access::Exclusive,
         };
         let sessions = self.sessions()?;
+        if read_only {
+            if let Some((sessions, held)) = self.lent(&sessions, id) {
+                return sessions.reread(held);
+            }
+        } else if let Some((sessions, mut held)) = self.take_from_objects(&sessions, id) {
+            let payload = sessions.reread(&mut held);
+            self.held = Some((sessions, held));
+            return payload;
+        }
+        self.let_go_unopened();
         let Some(mut held) = sessions.begin(parsed, access)? else { return Ok(Vec::new()) };
         let payload = held.take_payload().unwrap_or_default();
         self.held = Some((sessions, held));
@@ -256,6 +285,9 @@ impl Thread {
             }
         }
         let sessions = self.sessions()?;
+        if let Some((sessions, held)) = self.lent(&sessions, id) {
+            return sessions.commit(held, intent, lifetime);
+        }
         let Some(mut held) = sessions.begin(SessionId::parse(id)?, Access::Exclusive)? else { return Ok(()) };
         let committed = sessions.commit(&mut held, intent, lifetime);
         sessions.release(held);

@@ -130,6 +130,11 @@ impl Held {
         self.known.is_some()
     }
 
+    /// Whether it was opened to be written, and not only to be read.
+    pub fn may_write(&self) -> bool {
+        self.access != Access::ReadOnly
+    }
+
     /// The payload that was read, once; empty for a session that does not exist.
     pub fn take_payload(&mut self) -> Option<Vec<u8>> {
         self.payload.take()
@@ -307,7 +312,8 @@ impl Sessions {
 
     /// Takes back the payload that was taken of a session, unchanged, to compare it with what is written in the end.
     pub fn give_back(&self, held: &mut Held, payload: Vec<u8>, format: Format) {
-        let compares = held.known.is_some() && !self.settings.volatile_keys.is_empty();
+        // What was handed over is new to PHP, and not what is stored.
+        let compares = held.known.is_some() && !held.committed && !self.settings.volatile_keys.is_empty();
         held.before = compares.then_some((payload, format));
     }
 

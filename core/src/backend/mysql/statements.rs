@@ -44,11 +44,18 @@ impl Table {
         format!("SELECT {expires},{payload} FROM {} WHERE {} AND {alive}", self.name, self.is(id))
     }
 
-    /// The same in a row that comes even if there is no session, as an aggregate does.
-    pub(super) fn read_beside(&self, first: &str, id: SessionId<'_>, known: Option<Version>, now: i64) -> String {
+    /// The same in a row that comes even if there is no session, as an aggregate does. Behind the field `first`; the
+    /// expiry is what `note` is put before.
+    pub(super) fn read_beside(
+        &self,
+        (first, note): (&str, &str),
+        id: SessionId<'_>,
+        known: Option<Version>,
+        now: i64,
+    ) -> String {
         let (payload, expires, alive) = (self.payload(known), self.expires(), self.alive(now));
         format!(
-            "SELECT {first} l,MAX({expires}) e,MAX({payload}) p FROM {} WHERE {} AND {alive}",
+            "SELECT {first} l,{note}MAX({expires}) e,MAX({payload}) p FROM {} WHERE {} AND {alive}",
             self.name,
             self.is(id)
         )
