@@ -75,6 +75,11 @@ pub fn collects_explicitly() -> bool {
     .unwrap_or(false)
 }
 
+/// Whether `session_regenerate_id()` is running. It only destroys the session if it was told to.
+pub fn regenerates_id() -> bool {
+    find(|function, _| is(function, None, b"session_regenerate_id").then_some(())).is_some()
+}
+
 fn starting() -> bool {
     find(|function, _| is(function, None, b"session_start").then_some(())).is_some()
 }

@@ -28,7 +28,7 @@ const fn entry(name: &'static CStr, default: &'static CStr, place: usize) -> Ini
 }
 
 /// In the order of [`ENTRIES`], then those that are PHP's matter alone.
-static DEFINITIONS: IniEntryDefs<15> = IniEntryDefs::new([
+static DEFINITIONS: IniEntryDefs<16> = IniEntryDefs::new([
     {
         let mut store = entry(c"rustdb.store", c"", 0);
         store.displayer = Some(display_store);
@@ -50,6 +50,7 @@ static DEFINITIONS: IniEntryDefs<15> = IniEntryDefs::new([
         migrate_from
     },
     entry(c"rustdb.volatile_keys", c"Session._user.ts,Session.SessionHandlerDB.ts,_sf2_meta.u", 12),
+    entry(c"rustdb.regenerate_grace", c"0", 13),
     {
         let mut takeover = IniEntryDef::new(c"rustdb.takeover", c"", IniEntryPermission::System);
         takeover.on_modify = Some(takeover_changed);

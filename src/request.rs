@@ -1,6 +1,7 @@
 //! What a thread of PHP keeps between the callbacks of a request, and between requests.
 
 mod objects;
+mod succession;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use crate::{ini, report};
 
 pub use objects::ObjectId;
 use objects::{Lent, Object};
+use succession::Succession;
 
 /// Ids with at least this many random bits are nobody else's, so nobody looks them up.
 const ENOUGH_BITS: usize = 128;
@@ -48,6 +50,8 @@ pub struct Thread {
     unread: bool,
     /// How the session opened last fared.
     last: Option<Report>,
+    /// What replaces an id.
+    succession: Succession,
     /// The objects of `Rustdb\SessionHandler` that have something to keep.
     objects: HashMap<ObjectId, Object>,
     /// Sessions that they have in use.
@@ -74,6 +78,7 @@ pub fn tell_notices() {
 pub fn end() {
     with(|thread| {
         thread.close();
+        thread.let_go_of_heir();
         thread.end_of_objects();
         thread.last = None;
     });
@@ -103,6 +108,7 @@ impl Thread {
         std::mem::forget(std::mem::take(&mut self.opened));
         std::mem::forget(self.current.take());
         std::mem::forget(self.held.take());
+        std::mem::forget(std::mem::take(&mut self.succession));
         self.forget_objects_of_parent();
         self.chosen_by = None;
         self.generation = process::generation();
@@ -166,7 +172,7 @@ impl Thread {
 
     /// Whether a session exists, for strict mode. The answer is kept for the read that follows.
     pub fn validate(&mut self, id: &[u8], read_only: bool) -> bool {
-        if self.fresh.as_deref() == Some(id) {
+        if self.fresh.as_deref() == Some(id) || self.succession.awaits(id) {
             return false;
         }
         let Ok(parsed) = SessionId::parse(id) else { return false };
@@ -192,9 +198,11 @@ impl Thread {
             // Locked by others for too long, or the store failed: saying no would give the visitor a new, empty
             // session. The read says what is wrong.
             None => true,
-            Some(Some(held)) if held.exists() => {
+            Some(Some(mut held)) if held.exists() => {
+                // An id that leads to another counts as unknown, and the other is what PHP gets as a new one.
+                let led = self.succession.offer(held.take_its_own_id());
                 self.held = Some((sessions, held));
-                true
+                !led
             }
             Some(_) => false,
         }
@@ -211,6 +219,9 @@ impl Thread {
         }
         self.inherited = None;
         let parsed = SessionId::parse(id)?;
+        if self.take_up_heir(parsed)? {
+            return Ok(Vec::new());
+        }
         if let Some((sessions, held)) = &mut self.held {
             if held.id() == id {
                 if let Some(payload) = held.take_payload() {

@@ -6,7 +6,7 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ext_php_rs::ffi::zend_string;
+use ext_php_rs::ffi::{ext_php_rs_zend_string_init, ext_php_rs_zend_string_release, zend_string};
 use rustdb_core::error::{Error, ErrorKind, Result};
 use rustdb_core::sessions::{Intent, Sessions};
 
@@ -74,6 +74,9 @@ unsafe extern "C" fn open(mod_data: *mut *mut c_void, save_path: *const c_char, 
         // SAFETY: PHP passes a C string, or null where session.save_path is not set.
         let save_path = if save_path.is_null() { &[] } else { unsafe { CStr::from_ptr(save_path) }.to_bytes() };
         takeover::check()?;
+        if request::with(|thread| thread.has_heir()) && !frames::regenerates_id() {
+            request::with(Thread::let_go_of_heir);
+        }
         request::with(|thread| thread.open(save_path))
     });
     let _ = catch_unwind(request::tell_notices);
@@ -149,9 +152,26 @@ unsafe extern "C" fn update_timestamp(
 }
 
 /// Ends a session; one that does not exist is ended already.
-unsafe extern "C" fn destroy(_mod_data: *mut *mut c_void, key: *mut zend_string) -> zend_result {
+unsafe extern "C" fn destroy(mod_data: *mut *mut c_void, key: *mut zend_string) -> zend_result {
     // SAFETY: PHP passes a valid string.
-    commit(unsafe { bytes(key) }, Intent::Destroy, 0)
+    let id = unsafe { bytes(key) };
+    let is_replaced = catch_unwind(|| request::with(|thread| thread.has_successor(id)) && frames::regenerates_id());
+    if !is_replaced.unwrap_or(false) {
+        return commit(id, Intent::Destroy, 0);
+    }
+    // SAFETY: PHP's own function, with the argument it passed.
+    let new = unsafe { php_session_create_id(mod_data) };
+    if new.is_null() {
+        return commit(id, Intent::Destroy, 0);
+    }
+    let done = attempt(|| {
+        // SAFETY: PHP returned a valid string.
+        let new = unsafe { bytes(new) };
+        request::with(|thread| thread.hand_over(id, new))
+    });
+    // SAFETY: it is nobody else's.
+    unsafe { ext_php_rs_zend_string_release(new) };
+    result(done.is_some())
 }
 
 fn commit(id: &[u8], intent: Intent<'_>, lifetime: zend_long) -> zend_result {
@@ -180,6 +200,10 @@ unsafe extern "C" fn gc(_mod_data: *mut *mut c_void, _lifetime: zend_long, colle
 
 /// Makes an id as PHP does, by `session.sid_length` and `session.sid_bits_per_character`.
 unsafe extern "C" fn create_sid(mod_data: *mut *mut c_void) -> *mut zend_string {
+    if let Ok(Some((id, length))) = catch_unwind(|| request::with(Thread::next_id)) {
+        // SAFETY: as many bytes are there.
+        return unsafe { ext_php_rs_zend_string_init(id.as_ptr().cast(), length, false) };
+    }
     // SAFETY: PHP's own function, with the argument it passed.
     let id = unsafe { php_session_create_id(mod_data) };
     if !id.is_null() {

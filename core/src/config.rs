@@ -19,7 +19,7 @@ pub struct Raw {
 }
 
 /// Name and default of every setting. The skin registers them with PHP in this order.
-pub const ENTRIES: [(&str, &str); 13] = [
+pub const ENTRIES: [(&str, &str); 14] = [
     ("store", ""),
     ("multi_host", "auto"),
     ("lock", "exclusive"),
@@ -33,6 +33,7 @@ pub const ENTRIES: [(&str, &str); 13] = [
     ("gc_divisor", "1000"),
     ("migrate_from", ""),
     ("volatile_keys", "Session._user.ts,Session.SessionHandlerDB.ts,_sf2_meta.u"),
+    ("regenerate_grace", "0"),
 ];
 
 /// Where sessions are kept.
@@ -103,12 +104,18 @@ pub struct Settings {
     pub migrate_from: Option<migrate::From>,
     /// `rustdb.volatile_keys`: values whose change alone is no reason to write
     pub volatile_keys: Vec<Path>,
+    /// `rustdb.regenerate_grace` in seconds; 0 for none
+    pub regenerate_grace: u64,
 }
 
 /// The smallest buffer that is of use.
 const SMALLEST_BUFFER: u64 = 1 << 20;
 /// 64 GiB: more than a machine gives to sessions in memory, so rather a slip of the pen.
 const LARGEST_BUFFER: u64 = 1 << 36;
+
+/// Longer than a request lasts that was under way when an id was replaced; each second more is one in which a stolen id
+/// is still good.
+const LONGEST_GRACE: u64 = 300;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -189,6 +196,7 @@ impl Settings {
             gc_divisor: whole("gc_divisor", value("gc_divisor"), 1, 1_000_000_000)? as u32,
             migrate_from: migrate::From::parse(value("migrate_from"))?,
             volatile_keys: paths("volatile_keys", value("volatile_keys"))?,
+            regenerate_grace: whole("regenerate_grace", value("regenerate_grace"), 0, LONGEST_GRACE)?,
         })
     }
 }

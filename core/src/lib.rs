@@ -11,6 +11,7 @@
 //!   one. [`collector`]: how either collects garbage.
 //! - [`backend`]: the stores, one folder each; [`backend::embedded`] needs no server.
 //! - [`chain`]: Redis in front of MySQL; a store too.
+//! - `lead`: what leads from an id that was replaced to the new one.
 //! - [`record`] and [`entry`]: what a session is, and how it is laid out as one value. [`contents`]: what is inside its
 //!   payload.
 //! - `claim`: a store on a server that one machine has for itself.
@@ -33,6 +34,7 @@ pub mod directory;
 pub mod entry;
 pub mod error;
 pub mod host;
+mod lead;
 pub mod lmdb;
 pub mod lock;
 pub mod migrate;

@@ -8,6 +8,8 @@
 //!
 //! A [`Sessions`] belongs to one thread.
 
+mod grace;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ use crate::config::{LockMode, Settings, WriteMode};
 use crate::contents::{self, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::lead;
 use crate::lock::{HostLocks, LockKind, LockName};
 use crate::migrate::Migration;
 use crate::process;
@@ -37,6 +40,12 @@ pub struct Sessions {
 #[derive(Debug)]
 pub struct Held {
     id: Box<[u8]>,
+    /// The id that led to it.
+    asked: Option<Box<[u8]>>,
+    /// What was found in its place, and where that leads to.
+    lead: Option<grace::Lead>,
+    /// What was read, for the id that may take the place of this one.
+    kept: Option<Vec<u8>>,
     access: Access,
     lock: Option<LockName>,
     lease: Lease,
@@ -106,9 +115,14 @@ pub enum Intent<'a> {
 }
 
 impl Held {
-    /// The id.
+    /// The id that it was asked for by.
     pub fn id(&self) -> &[u8] {
-        &self.id
+        self.asked.as_deref().unwrap_or(&self.id)
+    }
+
+    /// The id that it goes by from now on, if it was asked for by one that leads there.
+    pub fn take_its_own_id(&mut self) -> Option<&[u8]> {
+        self.asked.take().map(|_| &*self.id)
     }
 
     /// Whether the session exists.
@@ -158,6 +172,14 @@ impl Sessions {
     /// # Errors
     /// [`ErrorKind::LockTimeout`] if others held it for longer than `rustdb.lock_wait`.
     pub fn begin(&self, id: SessionId<'_>, access: Access) -> Result<Option<Held>> {
+        match self.begin_at(id, access)? {
+            Some(led) if led.lead.is_some() => self.follow(id, access, led),
+            begun => Ok(begun),
+        }
+    }
+
+    /// The same, without going where a lead leads to.
+    fn begin_at(&self, id: SessionId<'_>, access: Access) -> Result<Option<Held>> {
         let (name, lock_wait) = self.lock(id, access)?;
         // Lets go of it on every way out but the last, panics included.
         let lock = Lock { locks: &self.locks, name };
@@ -168,12 +190,13 @@ impl Sessions {
                 found = self.bring_over(old, id, access, found)?;
             }
         }
+        let lead = self.take_lead(id, access, &mut found)?;
         let read = begun.elapsed();
         if found.lease.token != 0 {
             // It has to be renewed.
             self.host.wake(false);
         }
-        if found.found == Found::Missing && access == Access::ExclusiveIfExists {
+        if found.found == Found::Missing && access == Access::ExclusiveIfExists && lead.is_none() {
             return Ok(None);
         }
         let (known, payload) = match found.found {
@@ -185,8 +208,12 @@ impl Sessions {
             (true, true) => Source::Store,
             (true, false) => Source::Buffer,
         };
+        let may_be_replaced = self.has_grace() && access != Access::ReadOnly;
         Ok(Some(Held {
             id: id.as_bytes().into(),
+            asked: None,
+            lead,
+            kept: may_be_replaced.then(|| payload.clone()),
             access,
             lock: lock.keep(),
             lease: found.lease,
@@ -270,12 +297,12 @@ impl Sessions {
         }
         let begun = self.host.store().begin(SessionId::parse(&held.id)?, Access::ReadOnly, None)?;
         Ok(match begun.found {
-            Found::Record(record) => {
+            Found::Record(record) if !lead::is_lead(&record.payload) => {
                 held.before = None;
                 held.known = Some((record.version, record.expires));
                 record.payload.into_owned()
             }
-            Found::Missing | Found::Current(_) => {
+            _ => {
                 held.before = None;
                 held.known = None;
                 Vec::new()
@@ -285,7 +312,8 @@ impl Sessions {
 
     /// Takes back the payload that was taken of a session, unchanged, to compare it with what is written in the end.
     pub fn give_back(&self, held: &mut Held, payload: Vec<u8>, format: Format) {
-        let compares = held.known.is_some() && !self.settings.volatile_keys.is_empty();
+        // What was handed over is new to PHP, and not what is stored.
+        let compares = held.known.is_some() && !held.committed && !self.settings.volatile_keys.is_empty();
         held.before = compares.then_some((payload, format));
     }
 
@@ -299,10 +327,20 @@ impl Sessions {
             // A child does not write its parent's session, and who came to read only holds no lock.
             return Ok(());
         }
+        if let Intent::Unchanged(payload) | Intent::Write(payload) = intent {
+            if lead::is_lead(payload) {
+                return Err(Error::new(
+                    ErrorKind::Refused,
+                    "the session was not written: it looks like a mark of rustdb's own (rustdb.regenerate_grace)",
+                ));
+            }
+        }
         let begun = Instant::now();
         if held.spent && self.host.has_leases() {
             // A second change in one request: the lease went with the first one.
-            self.begin_anew(held)?;
+            if !self.begin_anew(held)? {
+                return Ok(());
+            }
         }
         let lifetime = self.settings.lifetime.unwrap_or_else(|| lifetime_of(lifetime));
         let now = now();
@@ -427,16 +465,19 @@ impl Sessions {
         }
     }
 
-    /// Takes the lease of a session once more.
-    fn begin_anew(&self, held: &mut Held) -> Result<()> {
+    /// Takes the lease of a session once more. `false`: somebody has given the session another id meanwhile.
+    fn begin_anew(&self, held: &mut Held) -> Result<bool> {
         let begun = self.host.store().begin(SessionId::parse(&held.id)?, Access::Exclusive, None)?;
-        held.known = match begun.found {
-            Found::Record(record) => Some((record.version, record.expires)),
+        // What is gone that was there is not made again, if the store can tell that it was destroyed.
+        held.lease = Lease { existed: begun.lease.existed || held.exists(), ..begun.lease };
+        held.spent = false;
+        let record = match begun.found {
+            Found::Record(record) => Some(record),
             Found::Missing | Found::Current(_) => None,
         };
-        held.lease = begun.lease;
-        held.spent = false;
-        Ok(())
+        let replaced = record.as_ref().is_some_and(|record| lead::is_lead(&record.payload));
+        held.known = record.filter(|_| !replaced).map(|record| (record.version, record.expires));
+        Ok(!replaced)
     }
 
     fn apply(&self, held: &mut Held, change: Change<'_>) -> Result<Committed> {

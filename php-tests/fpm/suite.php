@@ -9,8 +9,9 @@ declare(strict_types=1);
 require __DIR__ . '/../lib/all.php';
 require __DIR__ . '/site.php';
 require __DIR__ . '/ledger.php';
+require __DIR__ . '/replaced.php';
 require __DIR__ . '/apache.php';
-foreach (['counting', 'waiting', 'killed', 'ended', 'reloading', 'isolation', 'same_user', 'uploading'] as $tests) {
+foreach (['counting', 'waiting', 'killed', 'ended', 'reloading', 'isolation', 'same_user', 'uploading', 'replaced'] as $tests) {
     require __DIR__ . "/tests/$tests.php";
 }
 Runner::finish();

@@ -7,7 +7,7 @@ Every entry has its documented default
 require __DIR__ . '/store.inc';
 store_create();
 
-foreach (['store', 'lock', 'lock_wait', 'buffer_size', 'write', 'flush_interval', 'touch_interval', 'volatile_keys', 'lifetime', 'gc_probability', 'gc_divisor', 'takeover'] as $entry) {
+foreach (['store', 'lock', 'lock_wait', 'buffer_size', 'write', 'flush_interval', 'touch_interval', 'volatile_keys', 'lifetime', 'gc_probability', 'gc_divisor', 'regenerate_grace', 'takeover'] as $entry) {
     echo "rustdb.$entry = ", var_export(ini_get("rustdb.$entry"), true), "\n";
 }
 ?>
@@ -28,4 +28,5 @@ rustdb.volatile_keys = 'Session._user.ts,Session.SessionHandlerDB.ts,_sf2_meta.u
 rustdb.lifetime = '0'
 rustdb.gc_probability = '1'
 rustdb.gc_divisor = '1000'
+rustdb.regenerate_grace = '0'
 rustdb.takeover = ''

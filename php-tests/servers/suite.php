@@ -9,9 +9,10 @@ declare(strict_types=1);
 require __DIR__ . '/../lib/all.php';
 require __DIR__ . '/../fpm/site.php';
 require __DIR__ . '/../fpm/ledger.php';
+require __DIR__ . '/../fpm/replaced.php';
 require __DIR__ . '/machines.php';
 require __DIR__ . '/standby.php';
-foreach (['sharing', 'failing', 'alone', 'switching', 'standby', 'chain'] as $tests) {
+foreach (['sharing', 'failing', 'alone', 'switching', 'standby', 'chain', 'replaced'] as $tests) {
     require __DIR__ . "/tests/$tests.php";
 }
 Runner::finish();

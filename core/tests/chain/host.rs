@@ -10,7 +10,7 @@ use crate::machine::Servers;
 use crate::mysql_support::PASSWORD;
 
 /// The settings with this store, and with what is the machine's own in `save_path`.
-fn settings(store: &str, save_path: &std::path::Path) -> Settings {
+pub fn settings(store: &str, save_path: &std::path::Path) -> Settings {
     let mut values: Vec<String> = ENTRIES.iter().map(|(_, value)| (*value).to_owned()).collect();
     values[0] = store.to_owned();
     Settings::parse(&Raw { values, save_path: save_path.display().to_string() }).unwrap()

@@ -13,5 +13,6 @@ mod believed;
 mod host;
 mod machine;
 mod outage;
+mod replaced;
 mod store;
 mod wire;
