@@ -54,7 +54,7 @@ its reading is somebody else's: 1user
 true, kept by rustdb, rustdb rustdb
 session_set_save_handler(): Argument #6 ($gc) must be a valid callback, %snothing%s
 session_set_save_handler(): Argument #1 ($open) must be a valid callback, %snothing%s
-%ssession_set_save_handler()%S
+%Ssession_set_save_handler()%S
 string(6) "rustdb"
 array(0) {
 }

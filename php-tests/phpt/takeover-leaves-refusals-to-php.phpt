@@ -39,8 +39,8 @@ store_remove();
 TypeError: session_set_save_handler(): Argument #2 ($…) must be of type bool, array given
 TypeError: session_set_save_handler(): Argument #2 ($…) must be of type bool, stdClass given
 TypeError: session_set_save_handler(): Argument #1 ($…) must be of type SessionHandlerInterface, stdClass given
-ArgumentCountError: %ssession_set_save_handler()%S
-ArgumentCountError: %ssession_set_save_handler()%S
+ArgumentCountError: %Ssession_set_save_handler()%S
+ArgumentCountError: %Ssession_set_save_handler()%S
 
 Warning: session_set_save_handler(): Session save handler cannot be changed when a session is active in %s on line %d
 bool(false)
