@@ -190,15 +190,16 @@ impl Sessions {
     fn bring_over(&self, old: &Migration, id: SessionId<'_>, access: Access, begun: Begun) -> Result<Begun> {
         if access == Access::ReadOnly {
             // It holds no lock, so nothing is written.
-            let record = old.look_at(id)?;
-            return Ok(Begun { found: record.map_or(Found::Missing, Found::Record), ..begun });
+            let Some(record) = old.look_at(id)? else { return self.look_again(old, id, access, begun) };
+            let lease = Lease { existed: true, unbuffered: true, ..begun.lease };
+            return Ok(Begun { found: Found::Record(record), lease });
         }
         let store = self.host.store();
         let mut begun = begun;
         if access == Access::ExclusiveIfExists {
             // Most ids that nobody knows are nowhere else either, and shall not be locked.
             if old.look_at(id)?.is_none() {
-                return Ok(begun);
+                return self.look_again(old, id, access, begun);
             }
             begun = store.begin(id, Access::Exclusive, None)?;
             if begun.found != Found::Missing {
@@ -206,10 +207,14 @@ impl Sessions {
             }
         }
         // Looked for under the lease: another machine may have brought it over, and ended it.
+        let alone = self.settings.lock == LockMode::Exclusive;
         let mut lease = begun.lease;
-        // Without locks another request may be doing the same, and be further on.
-        lease.fresh = self.settings.lock == LockMode::None;
-        let mut spent = false;
+        if !alone {
+            // Another request may be doing the same, and be further on: what is there already stays, and what it has ended
+            // since stays ended.
+            (lease.fresh, lease.existed) = (true, true);
+        }
+        let (mut spent, mut ours) = (false, false);
         let brought = old.bring(id, &mut |record| {
             spent = true;
             match store.commit(id, Change::Write(&record), lease)? {
@@ -219,15 +224,26 @@ impl Sessions {
                      was; the next request tries again",
                 )),
                 // The old copy may go once this one would survive a crash.
-                _ => self.host.flush_through(id, self.settings.lock_wait),
+                Committed::Done => {
+                    ours = true;
+                    Ok(self.host.is_flushed_through(id, self.settings.lock_wait)? && alone)
+                }
+                // Another request was faster; the old copy is its affair.
+                _ => Ok(false),
             }
         });
         match brought {
             Ok((true, trouble)) => {
-                self.host.shared().add(Counter::SessionsMigrated, 1);
                 trouble.into_iter().for_each(|error| self.host.notices().note(error));
+                if ours {
+                    self.host.shared().add(Counter::SessionsMigrated, 1);
+                    if !alone {
+                        self.look_back(old, id)?;
+                    }
+                }
                 store.begin(id, access, None)
             }
+            Ok((false, _)) if !alone => self.look_again(old, id, access, begun),
             Ok((false, _)) if access == Access::Exclusive => Ok(begun),
             ended => {
                 if !spent {
@@ -238,14 +254,33 @@ impl Sessions {
         }
     }
 
+    /// What was neither here nor there to who holds no lock may have been moved between the two looks.
+    fn look_again(&self, old: &Migration, id: SessionId<'_>, access: Access, begun: Begun) -> Result<Begun> {
+        if old.removes() { self.host.store().begin(id, access, None) } else { Ok(begun) }
+    }
+
+    /// Without locks a request may have ended a session while this one brought it over: the old copy is gone then.
+    fn look_back(&self, old: &Migration, id: SessionId<'_>) -> Result<()> {
+        if old.look_at(id)?.is_none() {
+            self.host.store().commit(id, Change::Destroy, Lease::default())?;
+        } else if old.removes() && self.host.is_flushed_through(id, self.settings.lock_wait)? {
+            if let Err(error) = old.remove(id) {
+                self.host.notices().note(error);
+            }
+        }
+        Ok(())
+    }
+
     /// Removes the copy of a session that ends from where it was kept before, so that it does not come back. Where that
     /// cannot be done: an empty session that is to take its place here until the copy has expired.
     fn end_old_copy(&self, held: &Held, lifetime: u64, now: i64) -> Result<Option<Record<'static>>> {
-        let Some(old) = &self.migration else { return Ok(None) };
-        Ok(old.remove(SessionId::parse(&held.id)?).err().map(|error| {
-            self.host.notices().note(error);
-            Record::new(Vec::new(), Expiry::after(now, lifetime.max(old.lifetime())))
-        }))
+        // An id that was made here was never there.
+        let Some(old) = self.migration.as_ref().filter(|_| held.access != Access::Fresh) else { return Ok(None) };
+        let id = SessionId::parse(&held.id)?;
+        let Err(error) = old.remove(id) else { return Ok(None) };
+        let Some(end) = old.outlives(id, now) else { return Ok(None) };
+        self.host.notices().note(error);
+        Ok(Some(Record::new(Vec::new(), end.max(Expiry::after(now, lifetime)))))
     }
 
     /// Reads a session that is in use once more.
