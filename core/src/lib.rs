@@ -11,6 +11,7 @@
 //!   one. [`collector`]: how either collects garbage.
 //! - [`backend`]: the stores, one folder each; [`backend::embedded`] needs no server.
 //! - [`chain`]: Redis in front of MySQL; a store too.
+//! - [`migrate`]: where sessions were kept before, and are brought over from.
 //! - [`record`] and [`entry`]: what a session is, and how it is laid out as one value.
 //! - `claim`: a store on a server that one machine has for itself.
 //! - [`config`]: the settings, as types; [`server`]: where a store on a server is. [`error`], [`notices`]: what can go wrong and who hears of it.

@@ -7,7 +7,7 @@ Every entry has its documented default
 require __DIR__ . '/store.inc';
 store_create();
 
-foreach (['store', 'lock', 'lock_wait', 'buffer_size', 'write', 'flush_interval', 'touch_interval', 'lifetime', 'gc_probability', 'gc_divisor'] as $entry) {
+foreach (['store', 'lock', 'lock_wait', 'buffer_size', 'write', 'flush_interval', 'touch_interval', 'lifetime', 'gc_probability', 'gc_divisor', 'migrate_from'] as $entry) {
     echo "rustdb.$entry = ", var_export(ini_get("rustdb.$entry"), true), "\n";
 }
 ?>
@@ -27,3 +27,4 @@ rustdb.touch_interval = '60'
 rustdb.lifetime = '0'
 rustdb.gc_probability = '1'
 rustdb.gc_divisor = '1000'
+rustdb.migrate_from = ''

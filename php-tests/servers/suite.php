@@ -11,7 +11,7 @@ require __DIR__ . '/../fpm/site.php';
 require __DIR__ . '/../fpm/ledger.php';
 require __DIR__ . '/machines.php';
 require __DIR__ . '/standby.php';
-foreach (['sharing', 'failing', 'alone', 'switching', 'standby', 'chain'] as $tests) {
+foreach (['sharing', 'failing', 'alone', 'switching', 'standby', 'chain', 'moving'] as $tests) {
     require __DIR__ . "/tests/$tests.php";
 }
 Runner::finish();
