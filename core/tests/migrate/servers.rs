@@ -54,17 +54,25 @@ fn a_mysql_user_without_delete_leaves_an_empty_session_here() {
 }
 
 #[test]
-fn a_redis_user_without_del_leaves_an_empty_session_here() {
+fn a_redis_user_without_del_cannot_give_locks_back_and_what_ends_here_stays_ended() {
     let at = Keys::new("PHPREDIS_SESSION:");
-    // It may let go of locks, and nothing else.
-    at.server.tell(&["ACL", "SETUSER", "reader", "on", ">x", "~*", "+@all", "-del", "-set"]);
-    at.server.tell(&["ACL", "SETUSER", "reader", "reset", "on", ">x", "+@all", "%R~PHPREDIS_SESSION:*"]);
-    // Without a key pattern for writing it cannot even lock; what it can do is said.
-    at.put("locked", b"login", 1000);
-    let url = format!("redis://reader:x@127.0.0.1:{}", at.server.port());
-    let here = Here::new(&url);
-    let error = here.sessions.begin(id("locked"), Access::Exclusive).unwrap_err();
-    assert!(error.to_string().contains("rustdb.migrate_from"), "{error}");
+    at.put("a", b"login", 3000);
+    at.put("b", b"login", 3000);
+    at.server.tell(&["ACL", "SETUSER", "reader", "on", ">x", "~*", "&*", "+@all", "-del"]);
+    let here = Here::new(&format!("redis://reader:x@127.0.0.1:{}", at.server.port()));
+    assert_eq!(here.find("a").as_deref(), Some(b"login".as_slice()), "it is brought over all the same");
+    here.destroy("a");
+    assert_eq!((here.find("a").as_deref(), at.has("a")), (Some(b"".as_slice()), true));
+    assert!(here.left("a") >= 2990);
+    // Strict mode only looks first, and then nothing has been brought over yet: it says what is wrong.
+    let error = here.sessions.begin(id("b"), Access::ExclusiveIfExists).unwrap_err();
+    let log = here.log();
+    for message in log.iter().chain([&error.to_string()]) {
+        assert!(message.contains("rustdb.migrate_from") && !message.contains(":x@"), "{message}");
+    }
+    assert!(!log.is_empty());
+    // The lock that it could not give back ends by itself.
+    assert!(at.server.number(&["PTTL", "PHPREDIS_SESSION:b_LOCK"]) > 0);
 }
 
 #[test]
