@@ -18,7 +18,8 @@ fn main() {
     let bindings = bindgen::Builder::default()
         .header_contents(
             "rustdb.h",
-            "#include \"php.h\"\n#include \"php_ini.h\"\n#include \"ext/session/php_session.h\"\n",
+            "#include \"php.h\"\n#include \"php_ini.h\"\n#include \"ext/session/php_session.h\"\n\
+             #include \"ext/standard/basic_functions.h\"\n",
         )
         .clang_args(includes.split_whitespace())
         .allowlist_type("ps_module")
@@ -28,10 +29,19 @@ fn main() {
         .allowlist_function("zend_ini_long")
         .allowlist_function("zend_ini_string")
         .allowlist_function("display_ini_entries")
-        // One type for PHP's strings in the whole skin.
-        .blocklist_type("_?zend_string")
-        .blocklist_type("_?zend_module_entry")
-        .raw_line("use ext_php_rs::ffi::{zend_module_entry, zend_string};")
+        .allowlist_function("zend_parse_parameters")
+        .allowlist_function("zend_argument_value_error")
+        .allowlist_function("zend_alter_ini_entry_chars")
+        .allowlist_function("zend_fcall_info_init")
+        .allowlist_function("zend_release_fcall_info_cache")
+        .allowlist_function("(register|remove)_user_shutdown_function")
+        .allowlist_var("php_session(_id|_update_timestamp)?_iface_entry")
+        .allowlist_var("IS_CALLABLE_SUPPRESS_DEPRECATIONS|_ZEND_IS_TENTATIVE_BIT")
+        // One type for PHP's strings, values and classes in the whole skin.
+        .blocklist_type("_?(zend_string|zend_module_entry|zend_class_entry|zend_fcall_info|zend_fcall_info_cache)")
+        .blocklist_type("_?zval(_struct)?")
+        .raw_line("use ext_php_rs::ffi::{zend_class_entry, zend_fcall_info, zend_fcall_info_cache, zend_module_entry, zend_string};")
+        .raw_line("use ext_php_rs::types::Zval as zval;")
         .raw_line("type _zend_module_entry = zend_module_entry;")
         .default_enum_style(bindgen::EnumVariation::ModuleConsts)
         .layout_tests(false)

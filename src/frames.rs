@@ -7,6 +7,8 @@
 use ext_php_rs::ffi::{ext_php_rs_executor_globals, zend_execute_data};
 use ext_php_rs::zend::Function;
 
+use crate::handler_class;
+
 /// Frames looked at.
 const DEPTH: usize = 8;
 
@@ -65,7 +67,9 @@ pub fn collects_explicitly() -> bool {
         if is(function, None, b"session_start") {
             return Some(false);
         }
-        let asked = is(function, None, b"session_gc") || is(function, Some(b"SessionHandler"), b"gc");
+        let asked = is(function, None, b"session_gc")
+            || is(function, Some(b"SessionHandler"), b"gc")
+            || is(function, Some(handler_class::NAME.as_bytes()), b"gc");
         (asked && !starting()).then_some(true)
     })
     .unwrap_or(false)

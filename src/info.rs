@@ -13,8 +13,8 @@ use rustdb_core::host;
 use rustdb_core::sessions::{Report, Source, Written};
 use rustdb_core::shared::{Counter, Shared};
 
-use crate::request;
 use crate::session_api::display_ini_entries;
+use crate::{request, takeover};
 
 /// A store, its counters, and how the session of this request fares.
 type Status = (host::Report, std::sync::Arc<Shared>, Option<Report>);
@@ -50,6 +50,8 @@ pub fn page(module: *mut ModuleEntry) {
 fn rows() -> Vec<(String, String)> {
     let mut rows = vec![("rustdb".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
     let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
+    let taken = takeover::taken();
+    row("Taken over by this process", if taken.is_empty() { "nothing".into() } else { taken.join(", ") });
     let (report, shared, _) = match status() {
         Ok(status) => status,
         Err(error) => {

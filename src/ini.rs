@@ -11,9 +11,10 @@ use ext_php_rs::ffi::{zend_ini_entry, zend_string};
 use ext_php_rs::flags::IniEntryPermission;
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 use rustdb_core::config::{ENTRIES, Raw, Settings, redacted};
+use rustdb_core::contents::Format;
 
-use crate::report;
-use crate::session_api::zend_ini_string;
+use crate::session_api::{zend_ini_long, zend_ini_string};
+use crate::{report, takeover};
 
 /// php.ini and per-directory values, but no script.
 const WHO: IniEntryPermission =
@@ -26,8 +27,8 @@ const fn entry(name: &'static CStr, default: &'static CStr, place: usize) -> Ini
     entry
 }
 
-/// In the order of [`ENTRIES`].
-static DEFINITIONS: IniEntryDefs<13> = IniEntryDefs::new([
+/// In the order of [`ENTRIES`], then those that are PHP's matter alone.
+static DEFINITIONS: IniEntryDefs<15> = IniEntryDefs::new([
     {
         let mut store = entry(c"rustdb.store", c"", 0);
         store.displayer = Some(display_store);
@@ -47,6 +48,12 @@ static DEFINITIONS: IniEntryDefs<13> = IniEntryDefs::new([
         let mut migrate_from = entry(c"rustdb.migrate_from", c"", 11);
         migrate_from.displayer = Some(display_migrate_from);
         migrate_from
+    },
+    entry(c"rustdb.volatile_keys", c"Session._user.ts,Session.SessionHandlerDB.ts,_sf2_meta.u", 12),
+    {
+        let mut takeover = IniEntryDef::new(c"rustdb.takeover", c"", IniEntryPermission::System);
+        takeover.on_modify = Some(takeover_changed);
+        takeover
     },
     IniEntryDef::end(),
 ]);
@@ -75,18 +82,39 @@ pub fn values() -> Vec<String> {
 
 /// `session.save_path`, as a session that starts now would get it.
 pub fn save_path() -> Vec<u8> {
-    const NAME: &CStr = c"session.save_path";
+    value_of(c"session.save_path").to_bytes().to_vec()
+}
+
+/// `session.save_handler` of now.
+pub fn save_handler() -> Vec<u8> {
+    value_of(c"session.save_handler").to_bytes().to_vec()
+}
+
+/// `session.gc_maxlifetime` of now.
+pub fn gc_maxlifetime() -> i64 {
+    const NAME: &CStr = c"session.gc_maxlifetime";
+    // SAFETY: the name is a C string of this length.
+    unsafe { zend_ini_long(NAME.as_ptr(), NAME.count_bytes() as _, 0) }
+}
+
+/// How PHP lays out the sessions of now; `None`: in a way that rustdb does not read.
+pub fn format() -> Option<Format> {
+    Format::from_name(value_of(c"session.serialize_handler").to_str().ok()?)
+}
+
+/// The value of an entry, until the next call of PHP's.
+fn value_of<'a>(name: &CStr) -> &'a CStr {
     // SAFETY: the name is a C string of this length; PHP returns one of its own, or null for an unknown entry.
     unsafe {
-        let value = zend_ini_string(NAME.as_ptr(), NAME.count_bytes() as _, 0);
-        if value.is_null() { Vec::new() } else { CStr::from_ptr(value).to_bytes().to_vec() }
+        let value = zend_ini_string(name.as_ptr(), name.count_bytes() as _, 0);
+        if value.is_null() { c"" } else { CStr::from_ptr(value) }
     }
 }
 
 /// Says at startup what is wrong with the settings; sessions refuse to start with them.
 pub fn warn_if_wrong() {
     let raw = Raw { values: values(), save_path: String::new() };
-    if let Err(error) = Settings::parse(&raw) {
+    for error in [Settings::parse(&raw).err(), takeover::check().err()].into_iter().flatten() {
         report::startup_warning(&error);
     }
 }
@@ -101,16 +129,38 @@ unsafe extern "C" fn changed(
 ) -> c_int {
     let _ = std::panic::catch_unwind(|| {
         // SAFETY: PHP passes a valid string, or null for none.
-        let text = unsafe { value.as_ref() }.map_or_else(String::new, |value| {
-            // SAFETY: `len` bytes follow from `val` on.
-            let bytes = unsafe { std::slice::from_raw_parts(value.val.as_ptr().cast::<u8>(), value.len) };
-            String::from_utf8_lossy(bytes).into_owned()
-        });
+        let text = unsafe { text_of(value) };
         VALUES.with_borrow_mut(|values| values[place as usize] = text);
         EDITION.set(EDITION.get() + 1);
     });
     // A wrong value is taken and refused when a session starts: refusing it here, PHP would quietly go on with the default.
     0
+}
+
+/// The same for `rustdb.takeover`, which no store depends on.
+unsafe extern "C" fn takeover_changed(
+    _entry: *mut zend_ini_entry,
+    value: *mut zend_string,
+    _: *mut c_void,
+    _: *mut c_void,
+    _: *mut c_void,
+    _stage: c_int,
+) -> c_int {
+    // SAFETY: PHP passes a valid string, or null for none.
+    let _ = std::panic::catch_unwind(|| takeover::set(&unsafe { text_of(value) }));
+    0
+}
+
+/// # Safety
+/// `value` is a valid string of PHP, or null.
+unsafe fn text_of(value: *const zend_string) -> String {
+    // SAFETY: the caller's promise.
+    let text = unsafe { value.as_ref() }.map(|value| {
+        // SAFETY: `len` bytes follow from `val` on.
+        let bytes = unsafe { std::slice::from_raw_parts(value.val.as_ptr().cast::<u8>(), value.len) };
+        String::from_utf8_lossy(bytes).into_owned()
+    });
+    text.unwrap_or_default()
 }
 
 unsafe extern "C" fn display_store(_entry: *mut zend_ini_entry, _kind: c_int) {

@@ -6,6 +6,8 @@
 //! - [`save_handler`]: the nine callbacks that PHP's session module calls, a few lines each.
 //! - [`request`]: what a thread keeps between callbacks.
 //! - [`frames`]: what the running PHP function tells that the callbacks' arguments do not.
+//! - [`handler_class`]: `Rustdb\SessionHandler`; [`array_settings`]: its argument.
+//! - [`takeover`]: handlers that applications register, answered by rustdb; [`hook`]: how PHP's functions are replaced.
 //! - [`report`]: from core errors to PHP's warnings and log. [`info`]: phpinfo and `rustdb_status()`.
 //!
 //! # Rules at this border
@@ -15,13 +17,18 @@
 // The macro that exports `get_module` adds functions that it does not document.
 #![allow(missing_docs)]
 
+mod array_settings;
 mod frames;
+mod handler_class;
+mod hook;
 mod info;
 mod ini;
+mod payload;
 mod report;
 mod request;
 mod save_handler;
 mod session_api;
+mod takeover;
 
 use std::panic::catch_unwind;
 use std::time::Duration;
@@ -36,24 +43,35 @@ extern "C" fn startup(_type: i32, module_number: i32) -> i32 {
     catch_unwind(|| {
         ini::register(module_number);
         save_handler::register();
+        takeover::install();
+        handler_class::register().is_ok()
     })
-    .map_or(1, |()| {
+    .map_or(1, |registered| {
         ini::warn_if_wrong();
-        0
+        if registered { 0 } else { 1 }
     })
 }
 
 extern "C" fn shutdown(_type: i32, _module_number: i32) -> i32 {
     let _ = catch_unwind(|| {
+        takeover::uninstall();
         rustdb_core::background::stop(SHUTDOWN_LIMIT);
         rustdb_core::host::Host::take_all_notices().iter().for_each(report::log);
     });
     0
 }
 
+extern "C" fn request_startup(_type: i32, _module_number: i32) -> i32 {
+    let _ = catch_unwind(takeover::begin);
+    0
+}
+
 /// After the whole request, PHP's own session shutdown included.
 extern "C" fn post_deactivate() -> i32 {
-    let _ = catch_unwind(request::end);
+    let _ = catch_unwind(|| {
+        takeover::end();
+        request::end();
+    });
     0
 }
 
@@ -66,6 +84,7 @@ extern "C" fn info_page(module: *mut ModuleEntry) {
 pub fn get_module(module: ModuleBuilder) -> ModuleBuilder {
     info::add_functions(module)
         .startup_function(startup)
+        .request_startup_function(request_startup)
         .shutdown_function(shutdown)
         .post_deactivate_function(post_deactivate)
         .info_function(info_page)

@@ -9,12 +9,13 @@ use ext_php_rs::ffi::php_error_docref;
 use ext_php_rs::zend::ExecutorGlobals;
 use rustdb_core::error::{Error, ErrorKind};
 
-use crate::session_api::php_log_err_with_severity;
+use crate::session_api::{php_log_err_with_severity, zend_argument_value_error};
 
 const E_WARNING: c_int = 2;
 const E_CORE_WARNING: c_int = 32;
 /// `LOG_WARNING` of syslog(3), which PHP's log function takes.
 const LOG_WARNING: c_int = 4;
+const LOG_NOTICE: c_int = 5;
 /// A silenced failure goes to the log at most this often for each cause.
 const QUIET: Duration = Duration::from_secs(60);
 const LONGEST: usize = 1000;
@@ -32,8 +33,17 @@ fn text_of(error: &Error) -> String {
 
 /// Keeps a message for [`show`].
 pub fn keep(error: &Error) {
-    let text = text_of(error);
     log_if_silenced(error);
+    place(&text_of(error));
+    WAITING.set(true);
+}
+
+/// Keeps a message for [`throw_value_error`].
+pub fn keep_for_exception(message: &str) {
+    place(message);
+}
+
+fn place(text: &str) {
     // On a character boundary, and without NUL, which would end it early.
     let mut length = text.len().min(LONGEST);
     while !text.is_char_boundary(length) {
@@ -46,7 +56,6 @@ pub fn keep(error: &Error) {
             *place = *byte as c_char;
         }
     });
-    WAITING.set(true);
 }
 
 /// Raises the kept message as a warning. Called last in a callback, with nothing droppable on the stack: a user's
@@ -60,6 +69,13 @@ pub fn show() {
     unsafe { php_error_docref(std::ptr::null(), E_WARNING, c"%s".as_ptr(), message) };
 }
 
+/// Throws a `ValueError` for an argument with the kept message. Called last, as [`show`].
+pub fn throw_value_error(argument: u32) {
+    let message = MESSAGE.with(|message| message.get().cast::<c_char>());
+    // SAFETY: as in `show`.
+    unsafe { zend_argument_value_error(argument, c"is not usable: %s".as_ptr(), message) };
+}
+
 /// Warns while PHP starts.
 pub fn startup_warning(error: &Error) {
     if let Ok(text) = CString::new(text_of(error)) {
@@ -70,9 +86,18 @@ pub fn startup_warning(error: &Error) {
 
 /// Writes to PHP's error log.
 pub fn log(error: &Error) {
-    if let Ok(text) = CString::new(text_of(error)) {
+    write_to_log(&text_of(error), LOG_WARNING);
+}
+
+/// Writes what is no trouble to PHP's error log.
+pub fn log_notice(message: &str) {
+    write_to_log(&format!("rustdb: {message}"), LOG_NOTICE);
+}
+
+fn write_to_log(text: &str, severity: c_int) {
+    if let Ok(text) = CString::new(text) {
         // SAFETY: the string ends with NUL; PHP's log calls no PHP code.
-        unsafe { php_log_err_with_severity(text.as_ptr().cast_mut().cast_const(), LOG_WARNING) };
+        unsafe { php_log_err_with_severity(text.as_ptr(), severity) };
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a thread of PHP keeps between the callbacks of a request, and between requests.
 
+mod objects;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -12,6 +14,9 @@ use rustdb_core::sessions::{Held, Intent, Report, Sessions};
 use rustdb_core::store::Access;
 
 use crate::{ini, report};
+
+pub use objects::ObjectId;
+use objects::{Lent, Object};
 
 /// Ids with at least this many random bits are nobody else's, so nobody looks them up.
 const ENOUGH_BITS: usize = 128;
@@ -43,6 +48,10 @@ pub struct Thread {
     unread: bool,
     /// How the session opened last fared.
     last: Option<Report>,
+    /// The objects of `Rustdb\SessionHandler` that have something to keep.
+    objects: HashMap<ObjectId, Object>,
+    /// Sessions that they have in use.
+    lent: Vec<Lent>,
 }
 
 /// Runs `work` with this thread's state. `work` calls nothing of PHP's: it may come back here, or never.
@@ -65,8 +74,16 @@ pub fn tell_notices() {
 pub fn end() {
     with(|thread| {
         thread.close();
+        thread.end_of_objects();
         thread.last = None;
     });
+}
+
+/// Whether an id that PHP has just made has enough random bits.
+fn is_unguessable(id: &[u8]) -> bool {
+    // The alphabet tells the bits: 4 use 0-9a-f, more use letters beyond.
+    let bits = if id.iter().all(u8::is_ascii_hexdigit) { 4 } else { 5 };
+    id.len() * bits >= ENOUGH_BITS
 }
 
 impl Thread {
@@ -86,6 +103,7 @@ impl Thread {
         std::mem::forget(std::mem::take(&mut self.opened));
         std::mem::forget(self.current.take());
         std::mem::forget(self.held.take());
+        self.forget_objects_of_parent();
         self.chosen_by = None;
         self.generation = process::generation();
     }
@@ -117,16 +135,19 @@ impl Thread {
         let relevant = values.first().is_none_or(|store| !store.trim().starts_with("embedded://"));
         let text = if relevant { String::from_utf8_lossy(save_path).into_owned() } else { String::new() };
         let raw = Raw { values, save_path: text };
-        let sessions = match self.opened.get(&raw) {
-            Some(sessions) => Rc::clone(sessions),
-            None => {
-                let sessions = Rc::new(Sessions::open(&Settings::parse(&raw)?)?);
-                self.opened.insert(raw, Rc::clone(&sessions));
-                sessions
-            }
-        };
+        let sessions = self.sessions_of(raw)?;
         self.current = Some(Rc::clone(&sessions));
         self.chosen_by = Some((edition, save_path.into()));
+        Ok(sessions)
+    }
+
+    /// The store that these settings mean; opened if need be.
+    fn sessions_of(&mut self, raw: Raw) -> Result<Rc<Sessions>> {
+        if let Some(sessions) = self.opened.get(&raw) {
+            return Ok(Rc::clone(sessions));
+        }
+        let sessions = Rc::new(Sessions::open(&Settings::parse(&raw)?)?);
+        self.opened.insert(raw, Rc::clone(&sessions));
         Ok(sessions)
     }
 
@@ -140,9 +161,7 @@ impl Thread {
 
     /// Notes an id that PHP has just made from `id.len()` characters of 4, 5 or 6 random bits each.
     pub fn made(&mut self, id: &[u8]) {
-        // The alphabet tells the bits: 4 use 0-9a-f, more use letters beyond.
-        let bits = if id.iter().all(u8::is_ascii_hexdigit) { 4 } else { 5 };
-        self.fresh = (id.len() * bits >= ENOUGH_BITS).then(|| id.into());
+        self.fresh = is_unguessable(id).then(|| id.into());
     }
 
     /// Whether a session exists, for strict mode. The answer is kept for the read that follows.
@@ -160,13 +179,20 @@ impl Thread {
             let sessions = Rc::clone(sessions);
             return self.keep(sessions.begin(parsed, Access::ReadOnly)).flatten().is_some_and(|found| found.exists());
         }
+        let sessions = self.sessions();
+        let Some(sessions) = self.keep(sessions) else { return true };
+        if let Some((_, held)) = self.lent(&sessions, id) {
+            // The read that follows takes it over.
+            return held.exists();
+        }
+        self.let_go_unopened();
         let access = if read_only { Access::ReadOnly } else { Access::ExclusiveIfExists };
-        let begun = self.sessions().and_then(|sessions| Ok((sessions.begin(parsed, access)?, sessions)));
+        let begun = sessions.begin(parsed, access);
         match self.keep(begun) {
             // Locked by others for too long, or the store failed: saying no would give the visitor a new, empty
             // session. The read says what is wrong.
             None => true,
-            Some((Some(held), sessions)) if held.exists() => {
+            Some(Some(held)) if held.exists() => {
                 self.held = Some((sessions, held));
                 true
             }
@@ -202,15 +228,33 @@ impl Thread {
             (false, false) => Access::Exclusive,
         };
         let sessions = self.sessions()?;
+        if read_only {
+            if let Some((sessions, held)) = self.lent(&sessions, id) {
+                return sessions.reread(held);
+            }
+        } else if let Some((sessions, mut held)) = self.take_from_objects(&sessions, id) {
+            let payload = sessions.reread(&mut held);
+            self.held = Some((sessions, held));
+            return payload;
+        }
+        self.let_go_unopened();
         let Some(mut held) = sessions.begin(parsed, access)? else { return Ok(Vec::new()) };
         let payload = held.take_payload().unwrap_or_default();
         self.held = Some((sessions, held));
         Ok(payload)
     }
 
-    /// Notes whether PHP has taken what was read.
-    pub fn taken(&mut self, taken: bool) {
-        self.unread = !taken;
+    /// Notes that PHP has still to take what was read.
+    pub fn untaken(&mut self) {
+        self.unread = true;
+    }
+
+    /// Notes that PHP has taken what was read, and keeps that.
+    pub fn taken(&mut self, payload: Vec<u8>) {
+        self.unread = false;
+        if let (Some((sessions, held)), Some(format)) = (&mut self.held, ini::format()) {
+            sessions.give_back(held, payload, format);
+        }
     }
 
     /// Carries out what a callback wants of a session: the one in use, or another, which is locked just for that.
@@ -230,6 +274,9 @@ impl Thread {
             }
         }
         let sessions = self.sessions()?;
+        if let Some((sessions, held)) = self.lent(&sessions, id) {
+            return sessions.commit(held, intent, lifetime);
+        }
         let Some(mut held) = sessions.begin(SessionId::parse(id)?, Access::Exclusive)? else { return Ok(()) };
         let committed = sessions.commit(&mut held, intent, lifetime);
         sessions.release(held);

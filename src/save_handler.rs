@@ -6,15 +6,16 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ext_php_rs::ffi::{ext_php_rs_zend_string_init, zend_string};
+use ext_php_rs::ffi::zend_string;
 use rustdb_core::error::{Error, ErrorKind, Result};
-use rustdb_core::sessions::Intent;
+use rustdb_core::sessions::{Intent, Sessions};
 
+use crate::request::Thread;
 use crate::session_api::{
     FAILURE, SUCCESS, php_session_create_id, php_session_register_module, ps_module, zend_ini_long, zend_long,
     zend_result,
 };
-use crate::{frames, report, request};
+use crate::{frames, payload, report, request, takeover};
 
 struct Module(ps_module);
 
@@ -45,7 +46,7 @@ pub fn register() {
 }
 
 /// Runs a callback's work, keeps its failure for [`report::show`], and catches its panics.
-fn attempt<T>(work: impl FnOnce() -> Result<T>) -> Option<T> {
+pub fn attempt<T>(work: impl FnOnce() -> Result<T>) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(Error::new(ErrorKind::Internal, "an internal error; the session was not changed. Please report it"))
     });
@@ -59,7 +60,7 @@ fn result(done: bool) -> zend_result {
 
 /// # Safety
 /// `string` is a valid string of PHP that outlives `'a`.
-unsafe fn bytes<'a>(string: *const zend_string) -> &'a [u8] {
+pub unsafe fn bytes<'a>(string: *const zend_string) -> &'a [u8] {
     // SAFETY: the caller's promise; `len` bytes follow from `val` on.
     unsafe {
         let string = &*string;
@@ -72,13 +73,14 @@ unsafe extern "C" fn open(mod_data: *mut *mut c_void, save_path: *const c_char, 
     let done = attempt(|| {
         // SAFETY: PHP passes a C string, or null where session.save_path is not set.
         let save_path = if save_path.is_null() { &[] } else { unsafe { CStr::from_ptr(save_path) }.to_bytes() };
+        takeover::check()?;
         request::with(|thread| thread.open(save_path))
     });
     let _ = catch_unwind(request::tell_notices);
     if done.is_some() {
         // SAFETY: PHP passes a valid place.
         unsafe { *mod_data = (&raw const OPEN).cast_mut().cast() };
-        let _ = catch_unwind(collect_by_chance);
+        let _ = catch_unwind(|| request::with(Thread::sessions).map(|sessions| collect_by_chance(&sessions)));
     }
     result(done.is_some())
 }
@@ -88,7 +90,7 @@ unsafe extern "C" fn close(mod_data: *mut *mut c_void) -> zend_result {
     // SAFETY: PHP passes a valid place.
     unsafe { *mod_data = std::ptr::null_mut() };
     attempt(|| {
-        request::with(request::Thread::close);
+        request::with(Thread::close);
         Ok(())
     });
     let _ = catch_unwind(request::tell_notices);
@@ -109,28 +111,17 @@ unsafe extern "C" fn read(
         let read_only = frames::reads_and_closes();
         request::with(|thread| {
             let payload = thread.read(id, read_only)?;
-            thread.taken(false);
+            thread.untaken();
             Ok(payload)
         })
     });
     let Some(payload) = payload else { return result(false) };
-    // PHP's allocator leaves by longjmp at the memory limit, so the payload waits in a place that outlives that.
-    let (start, length) = PAYLOAD.with(|place| {
-        // SAFETY: this thread only, and nothing else borrows it.
-        let place = unsafe { &mut *place.get() };
-        *place = payload;
-        (place.as_ptr(), place.len())
-    });
-    // SAFETY: `value` is a valid place, and the bytes stay until they are copied.
-    unsafe { *value = ext_php_rs_zend_string_init(start.cast(), length, false) };
-    // SAFETY: as above; a large session's memory is not kept between requests.
-    PAYLOAD.with(|place| unsafe { *place.get() = Vec::new() });
-    request::with(|thread| thread.taken(true));
+    payload::keep(payload);
+    // SAFETY: PHP passes a valid place.
+    unsafe { *value = payload::copy() };
+    let payload = payload::take();
+    let _ = catch_unwind(AssertUnwindSafe(|| request::with(|thread| thread.taken(payload))));
     result(true)
-}
-
-thread_local! {
-    static PAYLOAD: std::cell::UnsafeCell<Vec<u8>> = const { std::cell::UnsafeCell::new(Vec::new()) };
 }
 
 /// Writes a session.
@@ -164,6 +155,7 @@ unsafe extern "C" fn destroy(_mod_data: *mut *mut c_void, key: *mut zend_string)
 }
 
 fn commit(id: &[u8], intent: Intent<'_>, lifetime: zend_long) -> zend_result {
+    let lifetime = takeover::lifetime().unwrap_or(lifetime);
     let done = attempt(|| request::with(|thread| thread.commit(id, intent, lifetime)));
     result(done.is_some())
 }
@@ -172,7 +164,7 @@ fn commit(id: &[u8], intent: Intent<'_>, lifetime: zend_long) -> zend_result {
 unsafe extern "C" fn gc(_mod_data: *mut *mut c_void, _lifetime: zend_long, collected: *mut zend_long) -> zend_long {
     let explicit = catch_unwind(frames::collects_explicitly).unwrap_or(false);
     let done = attempt(|| {
-        let sessions = request::with(request::Thread::sessions)?;
+        let sessions = request::with(Thread::sessions)?;
         if explicit {
             return sessions.host().collect();
         }
@@ -211,16 +203,12 @@ unsafe extern "C" fn validate_sid(_mod_data: *mut *mut c_void, key: *mut zend_st
 }
 
 /// Rolls rustdb's own dice where PHP's are switched off, as Debian ships them.
-fn collect_by_chance() {
-    let _ = request::with(|thread| -> Result<()> {
-        let sessions = thread.sessions()?;
-        if sessions.draws_gc() {
-            const NAME: &CStr = c"session.gc_probability";
-            // SAFETY: the name is a C string of this length.
-            if unsafe { zend_ini_long(NAME.as_ptr(), NAME.count_bytes() as _, 0) } <= 0 {
-                sessions.host().want_gc();
-            }
+pub fn collect_by_chance(sessions: &Sessions) {
+    if sessions.draws_gc() {
+        const NAME: &CStr = c"session.gc_probability";
+        // SAFETY: the name is a C string of this length.
+        if unsafe { zend_ini_long(NAME.as_ptr(), NAME.count_bytes() as _, 0) } <= 0 {
+            sessions.host().want_gc();
         }
-        Ok(())
-    });
+    }
 }

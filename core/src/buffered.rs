@@ -294,10 +294,8 @@ impl<S: Batch + Sweep> Store for Buffered<S> {
             }
             Change::Write(record) => {
                 let now = now();
-                if lease.fresh {
-                    if self.in_store(id)?.is_some() {
-                        return Ok(Committed::Collision);
-                    }
+                if lease.fresh && self.in_store(id)?.is_some() {
+                    return Ok(Committed::Collision);
                 }
                 let allowed = |there: Option<Stamp>| match there {
                     Some(there) if there.is_tombstone() => !lease.existed,

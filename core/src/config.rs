@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::chain::front::{self, Front};
+use crate::contents::Path;
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrate;
 use crate::server::Server;
@@ -18,7 +19,7 @@ pub struct Raw {
 }
 
 /// Name and default of every setting. The skin registers them with PHP in this order.
-pub const ENTRIES: [(&str, &str); 12] = [
+pub const ENTRIES: [(&str, &str); 13] = [
     ("store", ""),
     ("multi_host", "auto"),
     ("lock", "exclusive"),
@@ -31,6 +32,7 @@ pub const ENTRIES: [(&str, &str); 12] = [
     ("gc_probability", "1"),
     ("gc_divisor", "1000"),
     ("migrate_from", ""),
+    ("volatile_keys", "Session._user.ts,Session.SessionHandlerDB.ts,_sf2_meta.u"),
 ];
 
 /// Where sessions are kept.
@@ -46,7 +48,7 @@ pub enum StoreUrl {
     /// On a server.
     Server {
         /// The server.
-        server: Server,
+        server: Box<Server>,
         /// What stands in front of it, in a chain.
         front: Option<Box<Front>>,
         /// What PHP was told: it names the default directory, where locks and counters of this machine are.
@@ -99,6 +101,8 @@ pub struct Settings {
     pub gc_divisor: u32,
     /// `rustdb.migrate_from`: where sessions were kept before
     pub migrate_from: Option<migrate::From>,
+    /// `rustdb.volatile_keys`: values whose change alone is no reason to write
+    pub volatile_keys: Vec<Path>,
 }
 
 /// The smallest buffer that is of use.
@@ -184,6 +188,7 @@ impl Settings {
             gc_probability: whole("gc_probability", value("gc_probability"), 0, 1_000_000_000)? as u32,
             gc_divisor: whole("gc_divisor", value("gc_divisor"), 1, 1_000_000_000)? as u32,
             migrate_from: migrate::From::parse(value("migrate_from"))?,
+            volatile_keys: paths("volatile_keys", value("volatile_keys"))?,
         })
     }
 }
@@ -203,10 +208,10 @@ fn store(url: &str, save_path: &str) -> Result<StoreUrl> {
     let save_path = save_path.to_owned();
     if let Some(chain) = front::parse(url) {
         let (front, server) = chain?;
-        return Ok(StoreUrl::Server { server, front: Some(Box::new(front)), save_path });
+        return Ok(StoreUrl::Server { server: Box::new(server), front: Some(Box::new(front)), save_path });
     }
     if let Some(server) = Server::parse(url) {
-        return Ok(StoreUrl::Server { server: server?, front: None, save_path });
+        return Ok(StoreUrl::Server { server: Box::new(server?), front: None, save_path });
     }
     embedded(url).map_err(|_| not_a_store("rustdb.store", &redacted(url)))
 }
@@ -298,6 +303,15 @@ fn whole(name: &str, text: &str, least: u64, most: u64) -> Result<u64> {
         Some(number) if (least..=most).contains(&number) => Ok(number),
         _ => Err(wrong(name, text, &format!("a whole number from {least} to {most}"))),
     }
+}
+
+fn paths(name: &str, text: &str) -> Result<Vec<Path>> {
+    let written = text.split(',').map(str::trim).filter(|path| !path.is_empty());
+    written
+        .map(|path| {
+            Path::parse(path).map_err(|error| wrong(name, text, &format!("paths with commas between them; {error}")))
+        })
+        .collect()
 }
 
 fn seconds(name: &str, text: &str, least: f64, most: f64) -> Result<Duration> {

@@ -70,7 +70,7 @@ pub struct Host {
 }
 
 enum Kind {
-    Buffered(Buffered<Box<dyn Backend>>),
+    Buffered(Box<Buffered<Box<dyn Backend>>>),
     /// `rustdb.buffer_size = 0`.
     Unbuffered(Unbuffered<Box<dyn Backend>>),
     /// Shared by many machines, so that only the store itself knows what is current. The flusher lock lets one process
@@ -82,7 +82,11 @@ enum Kind {
 /// not get another's connection.
 type Key = (PathBuf, u64);
 
-static OPEN: Mutex<(u32, Option<HashMap<Key, Arc<Host>>>)> = Mutex::new((0, None));
+/// Open stores.
+type Hosts = HashMap<Key, Arc<Host>>;
+
+/// The generation of the process that opened them, and the stores.
+static OPEN: Mutex<(u32, Option<Hosts>)> = Mutex::new((0, None));
 
 /// What phpinfo shows of a store.
 #[derive(Debug, Clone)]
@@ -208,7 +212,7 @@ impl Host {
                     shared: Arc::clone(&shared),
                 });
                 if buffered {
-                    Kind::Buffered(store)
+                    Kind::Buffered(Box::new(store))
                 } else {
                     store.flush(settings.lock_wait)?;
                     std::fs::remove_dir_all(&path).map_err(|cause| {
@@ -292,7 +296,7 @@ impl Host {
     /// The store.
     pub fn store(&self) -> &dyn Store {
         match &self.kind {
-            Kind::Buffered(store) => store,
+            Kind::Buffered(store) => &**store,
             Kind::Unbuffered(store) => store,
             Kind::Shared(store, _) => store,
         }

@@ -12,7 +12,8 @@
 //! - [`backend`]: the stores, one folder each; [`backend::embedded`] needs no server.
 //! - [`chain`]: Redis in front of MySQL; a store too.
 //! - [`migrate`]: where sessions were kept before, and are brought over from.
-//! - [`record`] and [`entry`]: what a session is, and how it is laid out as one value.
+//! - [`record`] and [`entry`]: what a session is, and how it is laid out as one value. [`contents`]: what is inside its
+//!   payload.
 //! - `claim`: a store on a server that one machine has for itself.
 //! - [`config`]: the settings, as types; [`server`]: where a store on a server is. [`error`], [`notices`]: what can go wrong and who hears of it.
 //! - [`directory`], [`owner`], [`shared`], [`process`], [`lmdb`]: the ground: safe directories, who is using them,
@@ -28,6 +29,7 @@ pub mod chain;
 mod claim;
 pub mod collector;
 pub mod config;
+pub mod contents;
 pub mod directory;
 pub mod entry;
 pub mod error;

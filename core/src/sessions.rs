@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 
 use crate::config::{LockMode, Settings, WriteMode};
+use crate::contents::{self, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::lock::{HostLocks, LockKind, LockName};
@@ -43,6 +44,8 @@ pub struct Held {
     known: Option<(Version, Expiry)>,
     /// What was read; taken by the first who asks.
     payload: Option<Vec<u8>>,
+    /// The same, given back, and how to read it: what the store has, for a comparison at the end.
+    before: Option<(Vec<u8>, Format)>,
     /// Whether `commit` was called.
     committed: bool,
     /// Whether a commit has let go of the lease.
@@ -113,10 +116,21 @@ impl Held {
         self.known.is_some()
     }
 
+    /// Whether it was opened to be written, and not only to be read.
+    pub fn may_write(&self) -> bool {
+        self.access != Access::ReadOnly
+    }
+
     /// The payload that was read, once; empty for a session that does not exist.
     pub fn take_payload(&mut self) -> Option<Vec<u8>> {
         self.payload.take()
     }
+}
+
+/// Whether two payloads differ in nothing but values that are no reason to write.
+fn differs_in_passing(held: &Held, payload: &[u8], settings: &Settings) -> bool {
+    let paths = &settings.volatile_keys;
+    held.before.as_ref().is_some_and(|(before, format)| contents::same_but_for(before, payload, *format, paths))
 }
 
 impl Sessions {
@@ -178,6 +192,7 @@ impl Sessions {
             lease: found.lease,
             known,
             payload: Some(payload),
+            before: None,
             committed: false,
             spent: false,
             generation: process::generation(),
@@ -291,14 +306,22 @@ impl Sessions {
         let begun = self.host.store().begin(SessionId::parse(&held.id)?, Access::ReadOnly, None)?;
         Ok(match begun.found {
             Found::Record(record) => {
+                held.before = None;
                 held.known = Some((record.version, record.expires));
                 record.payload.into_owned()
             }
             Found::Missing | Found::Current(_) => {
+                held.before = None;
                 held.known = None;
                 Vec::new()
             }
         })
+    }
+
+    /// Takes back the payload that was taken of a session, unchanged, to compare it with what is written in the end.
+    pub fn give_back(&self, held: &mut Held, payload: Vec<u8>, format: Format) {
+        let compares = held.known.is_some() && !self.settings.volatile_keys.is_empty();
+        held.before = compares.then_some((payload, format));
     }
 
     /// Carries out what the request wants. `lifetime`: in seconds, as PHP gave it.
@@ -347,6 +370,12 @@ impl Sessions {
                     // Without `session.lazy_write` PHP writes what it has read.
                     Some((version, _)) if version == record.version => {
                         self.touch(held, version, payload, Expiry::after(now, lifetime), expires)?
+                    }
+                    Some((_, kept))
+                        if (Expiry::after(now, lifetime)..=expires).contains(&kept)
+                            && differs_in_passing(held, payload, &self.settings) =>
+                    {
+                        Written::None
                     }
                     _ => self.write(held, &record)?,
                 }
@@ -446,6 +475,7 @@ impl Sessions {
     }
 
     fn apply(&self, held: &mut Held, change: Change<'_>) -> Result<Committed> {
+        held.before = None;
         let applied = self.host.store().commit(SessionId::parse(&held.id)?, change, held.lease);
         held.spent = matches!(&applied, Ok(committed) if *committed != Committed::Gone);
         if matches!(applied, Ok(Committed::LeaseLost)) {

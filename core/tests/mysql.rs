@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ::mysql::prelude::Queryable;
 use contract_support::{id, in_an_hour, lease, read, write};
-use mysql_support::{Mariadb, begin, commit, machine, payload, url};
+use mysql_support::{Mariadb, begin, commit, machine, numbers, payload, url};
 use rustdb_core::backend::mysql::{DDL, Mysql};
 use rustdb_core::entry;
 use rustdb_core::error::ErrorKind;
@@ -267,12 +267,13 @@ fn a_sweep_is_bounded_goes_by_the_index_and_spares_sessions_in_use() {
     write(&at.store, "used", b"x", Expiry(now() + 1));
     let held = begin(&other, "used");
     at.sql("UPDATE sessions SET expires=1");
-    at.sql("INSERT INTO sessions (id,payload,expires,created) SELECT CONCAT('s',seq),'',2,0 FROM seq_1_to_2500");
+    let many = format!("SELECT CONCAT('s',seq),'',2,0 FROM {}", numbers(2500));
+    at.sql(&format!("INSERT INTO sessions (id,payload,expires,created) {many}"));
     let swept = at.store.sweep(now(), 100_000, 0, &mut |_| true).unwrap();
     assert_eq!((swept.collected, swept.kept, swept.more), (999, 1, true));
     let mut root = at.server.root();
     let select = format!("SELECT id FROM {}.sessions WHERE expires<3 ORDER BY expires,id LIMIT 0,1001", at.database);
-    let plan: Vec<::mysql::Row> = root.query(format!("EXPLAIN {select}")).unwrap();
+    let plan: Vec<::mysql::Row> = root.query(format!("EXPLAIN FORMAT=TRADITIONAL {select}")).unwrap();
     assert_eq!(plan[0].get::<String, _>("key").as_deref(), Some("expires"));
     assert!(!plan[0].get::<String, _>("Extra").unwrap().contains("filesort"));
     let record = Record::new(b"y".as_slice(), in_an_hour());

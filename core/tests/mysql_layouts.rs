@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use contract_support::{id, in_an_hour, read, write};
 use mysql::prelude::Queryable;
-use mysql_support::{Mariadb, begin, commit, machine, payload, url, wait_until};
+use mysql_support::{Mariadb, begin, commit, machine, numbers, payload, url, wait_until};
 use rustdb_core::backend::mysql::Mysql;
 use rustdb_core::entry;
 use rustdb_core::error::ErrorKind;
@@ -203,7 +203,7 @@ fn garbage_is_collected_in_bounded_pieces_with_an_index_and_without() {
         let columns: Vec<String> =
             owner.query(format!("SELECT column_name FROM information_schema.columns WHERE {seed}")).unwrap();
         let columns = columns.join(",");
-        let many = format!("SELECT CONCAT('s',seq),{columns} FROM seed,seq_1_to_1500");
+        let many = format!("SELECT CONCAT('s',seq),{columns} FROM seed,{}", numbers(1500));
         owner.query_drop(format!("INSERT INTO sessions ({name},{columns}) {many}")).unwrap();
         for number in 0..20 {
             at.insert(&format!("z{number}"), b"x", now);

@@ -41,27 +41,33 @@ fn record(payload: &[u8]) -> Record<'static> {
     Record::new(payload.to_vec(), in_an_hour())
 }
 
+/// A server, and one that says that it is MySQL, so that nothing is asked of it that only MariaDB knows.
+fn servers() -> [Arc<Mariadb>; 2] {
+    [Mariadb::shared(), Arc::new(Mariadb::start(&["--version=8.0.36"]))]
+}
+
 #[test]
 fn increments_from_two_machines_are_all_counted() {
-    let server = Mariadb::shared();
-    let url = url(server.port(), &server.database(), "");
-    let machines = [Arc::new(machine(&url)), Arc::new(machine(&url))];
-    write(&*machines[0], "counter", b"0", in_an_hour());
-    let threads: Vec<_> = (0..8)
-        .map(|number| {
-            let store = Arc::clone(&machines[number % 2]);
-            std::thread::spawn(move || {
-                for _ in 0..25 {
-                    let begun = begin(&store, "counter");
-                    let count: u64 = String::from_utf8(payload(begun.found).unwrap()).unwrap().parse().unwrap();
-                    let next = record((count + 1).to_string().as_bytes());
-                    assert_eq!(commit(&store, "counter", Change::Write(&next), begun.lease), Committed::Done);
-                }
+    for server in servers() {
+        let url = url(server.port(), &server.database(), "");
+        let machines = [Arc::new(machine(&url)), Arc::new(machine(&url))];
+        write(&*machines[0], "counter", b"0", in_an_hour());
+        let threads: Vec<_> = (0..8)
+            .map(|number| {
+                let store = Arc::clone(&machines[number % 2]);
+                std::thread::spawn(move || {
+                    for _ in 0..25 {
+                        let begun = begin(&store, "counter");
+                        let count: u64 = String::from_utf8(payload(begun.found).unwrap()).unwrap().parse().unwrap();
+                        let next = record((count + 1).to_string().as_bytes());
+                        assert_eq!(commit(&store, "counter", Change::Write(&next), begun.lease), Committed::Done);
+                    }
+                })
             })
-        })
-        .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
-    assert_eq!(read(&*machines[1], "counter").as_deref(), Some(b"200".as_slice()));
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(read(&*machines[1], "counter").as_deref(), Some(b"200".as_slice()));
+    }
 }
 
 #[test]
@@ -83,41 +89,43 @@ fn who_waits_too_long_is_told_so_and_holds_nothing() {
 
 #[test]
 fn strict_mode_has_the_sessions_that_exist_alone_and_holds_no_others() {
-    let server = Mariadb::shared();
-    let url = url(server.port(), &server.database(), "");
-    let (holder, other) = (machine(&url), machine_that_waits(&url, Duration::from_millis(200)));
-    write(&holder, "there", b"1", in_an_hour());
-    let held = holder.begin(id("there"), Access::ExclusiveIfExists, None).unwrap();
-    assert!(held.lease.token != 0 && held.lease.existed);
-    let refused = other.begin(id("there"), Access::ExclusiveIfExists, None).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::LockTimeout);
-    assert_eq!(commit(&holder, "there", Change::Write(&record(b"2")), held.lease), Committed::Done);
-    let missing = holder.begin(id("missing"), Access::ExclusiveIfExists, None).unwrap();
-    assert_eq!((missing.lease.token, missing.lease.existed), (0, false));
-    let begun = other.begin(id("missing"), Access::Exclusive, None).unwrap();
-    assert_eq!(commit(&other, "missing", Change::None, begun.lease), Committed::Done);
+    for server in servers() {
+        let url = url(server.port(), &server.database(), "");
+        let (holder, other) = (machine(&url), machine_that_waits(&url, Duration::from_millis(200)));
+        write(&holder, "there", b"1", in_an_hour());
+        let held = holder.begin(id("there"), Access::ExclusiveIfExists, None).unwrap();
+        assert!(held.lease.token != 0 && held.lease.existed);
+        let refused = other.begin(id("there"), Access::ExclusiveIfExists, None).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::LockTimeout);
+        assert_eq!(commit(&holder, "there", Change::Write(&record(b"2")), held.lease), Committed::Done);
+        let missing = holder.begin(id("missing"), Access::ExclusiveIfExists, None).unwrap();
+        assert_eq!((missing.lease.token, missing.lease.existed), (0, false));
+        let begun = other.begin(id("missing"), Access::Exclusive, None).unwrap();
+        assert_eq!(commit(&other, "missing", Change::None, begun.lease), Committed::Done);
+    }
 }
 
 #[test]
 fn a_waiter_gets_the_session_when_it_is_released_and_sees_what_was_written() {
-    let server = Mariadb::shared();
-    let url = url(server.port(), &server.database(), "");
-    let (holder, waiter) = (machine(&url), machine(&url));
-    let held = begin(&holder, "a");
-    let waiting = std::thread::spawn(move || {
-        let begun = begin(&waiter, "a");
-        (Instant::now(), payload(begun.found))
-    });
-    let mut root = server.root();
-    wait_until("the other machine waits", || {
-        let waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE state='User lock'";
-        root.query_first::<u64, _>(waiting).unwrap() > Some(0)
-    });
-    assert_eq!(commit(&holder, "a", Change::Write(&record(b"new")), held.lease), Committed::Done);
-    let released = Instant::now();
-    let (got, payload) = waiting.join().unwrap();
-    assert_eq!(payload.as_deref(), Some(b"new".as_slice()));
-    assert!(got.saturating_duration_since(released) < Duration::from_secs(1));
+    for server in servers() {
+        let url = url(server.port(), &server.database(), "");
+        let (holder, waiter) = (machine(&url), machine(&url));
+        let held = begin(&holder, "a");
+        let waiting = std::thread::spawn(move || {
+            let begun = begin(&waiter, "a");
+            (Instant::now(), payload(begun.found))
+        });
+        let mut root = server.root();
+        wait_until("the other machine waits", || {
+            let waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE state='User lock'";
+            root.query_first::<u64, _>(waiting).unwrap() > Some(0)
+        });
+        assert_eq!(commit(&holder, "a", Change::Write(&record(b"new")), held.lease), Committed::Done);
+        let released = Instant::now();
+        let (got, payload) = waiting.join().unwrap();
+        assert_eq!(payload.as_deref(), Some(b"new".as_slice()));
+        assert!(got.saturating_duration_since(released) < Duration::from_secs(1));
+    }
 }
 
 #[test]

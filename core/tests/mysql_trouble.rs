@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use contract_support::{id, in_an_hour, read, write};
 use mysql::prelude::Queryable;
 use mysql_support::proxy::Proxy;
-use mysql_support::{ENCODED_PASSWORD, Mariadb, PASSWORD, begin, commit, machine, machine_that_waits, payload, url};
+use mysql_support::{
+    ENCODED_PASSWORD, Mariadb, PASSWORD, begin, commit, machine, machine_that_waits, numbers, payload, url,
+};
 use rustdb_core::backend::mysql::{DDL, Mysql};
 use rustdb_core::entry;
 use rustdb_core::error::{Error, ErrorKind};
@@ -314,7 +316,7 @@ fn a_sweep_needs_little_room_in_a_packet() {
     let database = server.database();
     let store = machine(&url(server.port(), &database, ""));
     begin(&store, "first");
-    let many = "SELECT CONCAT(REPEAT('s',250),seq),'',2,0 FROM seq_1_to_300";
+    let many = format!("SELECT CONCAT(REPEAT('s',250),seq),'',2,0 FROM {}", numbers(300));
     let sql = format!("INSERT INTO {database}.sessions (id,payload,expires,created) {many}");
     let mut root = server.root();
     root.query_drop(format!("USE {database}")).unwrap();

@@ -91,14 +91,14 @@ proptest! {
     #[test]
     fn every_lifetime_an_application_gives_means_one(seconds in any::<i64>()) {
         let lifetime = lifetime_of(seconds);
-        prop_assert!(lifetime >= 1 && lifetime <= MAX_LIFETIME);
+        prop_assert!((1..=MAX_LIFETIME).contains(&lifetime));
         if seconds <= 0 {
             prop_assert_eq!(lifetime, DEFAULT_LIFETIME);
         }
     }
 
     #[test]
-    fn a_refused_setting_is_named_with_its_value(place in 1..ENTRIES.len(), value in "[a-z]{1,8}!") {
+    fn a_refused_setting_is_named_with_its_value(place in 1..ENTRIES.len(), value in "[a-z]{1,8}[.][.]!") {
         let name = ENTRIES[place].0;
         let message = Settings::parse(&raw(name, &value)).unwrap_err().to_string();
         prop_assert!(message.contains(&format!("rustdb.{name}")), "{}", message);
@@ -163,7 +163,7 @@ proptest! {
 
 fn server_of(settings: Settings) -> Server {
     match settings.store {
-        StoreUrl::Server { server, .. } => server,
+        StoreUrl::Server { server, .. } => *server,
         other => panic!("{other:?} is no server"),
     }
 }

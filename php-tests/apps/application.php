@@ -34,6 +34,13 @@ final class Application
         $this->browser = new Browser($this->nginx->socket, 'app.test');
     }
 
+    /** The visitor whose session a response's cookie names, once more. */
+    public function same_visitor(Response $response): Browser
+    {
+        check(preg_match('~^([^=]+)=([^;]+)~', (string) $response->header('Set-Cookie'), $match) === 1, "$response->url sends no cookie");
+        return new Browser($this->nginx->socket, 'app.test', $match[2], $match[1]);
+    }
+
     /**
      * One step: a request, redirects followed, and its facts.
      *

@@ -8,7 +8,8 @@ declare(strict_types=1);
 const DATABASE_USER = 'shopkeeper';
 const DATABASE_PASSWORD = 'open sesame';
 
-function visit_phpmyadmin(Sandbox $sandbox, string $handler): Application
+/** @param bool $chooses_files phpMyAdmin is told a directory for its sessions, and then chooses PHP's own files */
+function visit_phpmyadmin(Sandbox $sandbox, string $handler, bool $chooses_files = false): Application
 {
     if (!is_file('/usr/share/phpmyadmin/index.php')) {
         missing_package('phpmyadmin');
@@ -34,7 +35,8 @@ function visit_phpmyadmin(Sandbox $sandbox, string $handler): Application
         \$cfg['blowfish_secret'] = '" . bin2hex(random_bytes(16)) . "';
         \$cfg['Servers'][1] = ['auth_type' => 'cookie', 'host' => 'localhost', 'socket' => '$database'];
         \$cfg['SendErrorReports'] = 'never';
-        \$cfg['PmaNoRelation_DisableWarning'] = true;\n");
+        \$cfg['PmaNoRelation_DisableWarning'] = true;\n"
+        . ($chooses_files ? "\$cfg['SessionSavePath'] = '" . $sandbox->directory('phpmyadmin-sessions', 0700, worker_user()) . "';\n" : ''));
     // The file that phpMyAdmin has for packagers tells where its configuration is; the application stays as it is.
     $vendor = "$root/libraries/vendor_config.php";
     $text = file_get_contents($vendor);
@@ -43,7 +45,7 @@ function visit_phpmyadmin(Sandbox $sandbox, string $handler): Application
     check_same(2, $count, 'paths found in vendor_config.php');
     file_put_contents($vendor, $moved);
 
-    $admin = new Application($sandbox, $handler, $root);
+    $admin = new Application($sandbox, $handler, $root, $chooses_files ? ['rustdb.takeover' => 'files'] : []);
     foreach (['first', 'second'] as $time) {
         $form = $admin->step("$time visit", '/index.php', shows: ['asks for a password' => '~name="pma_password"~']);
         if ($time === 'first') {

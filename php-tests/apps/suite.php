@@ -10,6 +10,7 @@ require __DIR__ . '/../lib/all.php';
 require __DIR__ . '/application.php';
 require __DIR__ . '/dokuwiki.php';
 require __DIR__ . '/phpmyadmin.php';
+require __DIR__ . '/libraries.php';
 
 foreach (['DokuWiki' => visit_dokuwiki(...), 'phpMyAdmin' => visit_phpmyadmin(...)] as $name => $visit) {
     $with_files = null;
@@ -24,4 +25,11 @@ foreach (['DokuWiki' => visit_dokuwiki(...), 'phpMyAdmin' => visit_phpmyadmin(..
         check_same($with_files, $steps, 'steps');
     });
 }
+// The loop leaves what phpMyAdmin showed.
+test('phpMyAdmin with a SessionSavePath, taken over, the same in every step', function (Sandbox $sandbox) use (&$with_files) {
+    expect_taken($sandbox, 'files');
+    check_same($with_files, visit_phpmyadmin($sandbox, 'rustdb', chooses_files: true)->steps, 'steps');
+    check_same([], glob("$sandbox->path/phpmyadmin-sessions/*"), 'sessions in files');
+});
+test_libraries();
 Runner::finish();

@@ -57,8 +57,10 @@ final class Browser
     /**
      * @param ?string $socket Unix socket of the server; without one, $host is a name and a port
      * @param ?string $session send this session id each time and take no cookies
+     * @param string $cookie the name of that session's cookie
      */
-    public function __construct(private readonly ?string $socket, private readonly string $host, private readonly ?string $session = null)
+    public function __construct(private readonly ?string $socket, private readonly string $host, private readonly ?string $session = null,
+        private readonly string $cookie = 'PHPSESSID')
     {
         $this->handle = curl_init();
         if ($session === null) {
@@ -105,7 +107,7 @@ final class Browser
             $options[CURLOPT_CONNECT_TO] = ["::127.0.0.1:" . parse_url("http://$this->host", PHP_URL_PORT)];
         }
         if ($this->session !== null) {
-            $options[CURLOPT_COOKIE] = "PHPSESSID=$this->session";
+            $options[CURLOPT_COOKIE] = "$this->cookie=$this->session";
         } else {
             $options[CURLOPT_COOKIEFILE] = '';
         }

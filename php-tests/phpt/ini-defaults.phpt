@@ -7,7 +7,7 @@ Every entry has its documented default
 require __DIR__ . '/store.inc';
 store_create();
 
-foreach (['store', 'lock', 'lock_wait', 'buffer_size', 'write', 'flush_interval', 'touch_interval', 'lifetime', 'gc_probability', 'gc_divisor', 'migrate_from'] as $entry) {
+foreach (['store', 'lock', 'lock_wait', 'buffer_size', 'write', 'flush_interval', 'touch_interval', 'volatile_keys', 'lifetime', 'gc_probability', 'gc_divisor', 'migrate_from', 'takeover'] as $entry) {
     echo "rustdb.$entry = ", var_export(ini_get("rustdb.$entry"), true), "\n";
 }
 ?>
@@ -24,7 +24,9 @@ rustdb.buffer_size = '64M'
 rustdb.write = 'auto'
 rustdb.flush_interval = '1'
 rustdb.touch_interval = '60'
+rustdb.volatile_keys = 'Session._user.ts,Session.SessionHandlerDB.ts,_sf2_meta.u'
 rustdb.lifetime = '0'
 rustdb.gc_probability = '1'
 rustdb.gc_divisor = '1000'
 rustdb.migrate_from = ''
+rustdb.takeover = ''

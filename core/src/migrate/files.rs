@@ -65,7 +65,7 @@ impl Files {
     }
 
     fn path(&self, id: SessionId<'_>) -> Option<PathBuf> {
-        let id = str::from_utf8(id.as_bytes()).ok()?;
+        let id = std::str::from_utf8(id.as_bytes()).ok()?;
         // As `ps_files_path_create` has it.
         let mut path = (id.len() > self.spec.depth).then(|| self.spec.directory.clone())?;
         path.extend(id.chars().take(self.spec.depth).map(String::from));

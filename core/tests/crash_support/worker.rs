@@ -170,7 +170,7 @@ impl Workplace {
         let most = account.attempted().max(least);
         let right = match found {
             Some(state) => (least..=most).contains(&state),
-            None => least.is_multiple_of(DESTROYED) || least / DESTROYED != most / DESTROYED,
+            None => least % DESTROYED == 0 || least / DESTROYED != most / DESTROYED,
         };
         assert!(right, "session {session} reads as {found:?}, which was not so between {least} and {most}");
         self.ledger.word(Word::Reads).fetch_add(1, SeqCst);

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use mysql::prelude::Queryable;
 use tempfile::TempDir;
 
+use super::product::Product;
 use super::{Mariadb, PASSWORD, free_port, wait_until};
 
 /// The cluster, which ends with this value.
@@ -37,7 +38,7 @@ impl Galera {
         let ports = [free_port(), free_port(), free_port()];
         let name = format!("rustdb-{}", ports[0]);
         let group = format!("gcomm://127.0.0.1:{},127.0.0.1:{},127.0.0.1:{}", ports[0], ports[1], ports[2]);
-        let files = [Mariadb::prepare(), tempfile::Builder::new().prefix("rustdb-mysql-").tempdir().unwrap()];
+        let files = [Product::Mariadb.prepare(), tempfile::Builder::new().prefix("rustdb-mysql-").tempdir().unwrap()];
         for (number, directory) in files.iter().enumerate() {
             if number > 0 {
                 let mut copy = Command::new("cp");
@@ -70,7 +71,7 @@ impl Galera {
             }
             all.extend(options.iter().map(|option| (*option).to_owned()));
             number += 1;
-            Mariadb::start_at(directory, all)
+            Mariadb::start_at(&Product::Mariadb, directory, all)
         });
         let directory = tempfile::Builder::new().prefix("rustdb-garbd-").tempdir().unwrap();
         let child = Command::new(ARBITRATOR)

@@ -1,11 +1,12 @@
-//! What the tests of the MySQL store share: private MariaDB servers, and a proxy in front of one.
+//! What the tests of the MySQL store share: private MariaDB or MySQL servers, and a proxy in front of one.
 
 #![allow(dead_code)] // Each test binary uses its own part of this module.
 
 pub mod galera;
+pub mod product;
 pub mod proxy;
 
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use rustdb_core::server::Server;
 use rustdb_core::store::{Access, Begun, Change, Committed, Found, Lease, Store};
 use tempfile::TempDir;
 
+use self::product::Product;
 use crate::contract_support::{id, in_an_hour, read};
 
 /// Ends a hang. It measures nothing.
@@ -27,22 +29,18 @@ pub const PASSWORD: &str = "p@ss:w/ord?";
 /// The same, as it stands in a URL.
 pub const ENCODED_PASSWORD: &str = "p%40ss%3Aw%2Ford%3F";
 
-/// A MariaDB server of a test's own, in a temporary directory, that ends with this value.
+/// A MariaDB server of a test's own, or one of MySQL where the tests run on that (see [`Product`]), in a temporary
+/// directory. It ends with this value.
 pub struct Mariadb {
+    product: Product,
     child: Child,
     directory: TempDir,
     port: u16,
     options: Vec<String>,
 }
 
-fn program(names: &[&str]) -> String {
-    let places = ["/usr/sbin", "/usr/bin", "/usr/local/bin"];
-    let mut paths = names.iter().flat_map(|name| places.map(|place| format!("{place}/{name}")));
-    let found = paths.find(|path| std::path::Path::new(path).exists());
-    found.unwrap_or_else(|| panic!("{} is missing; install the package mariadb-server", names[0]))
-}
-
-fn free_port() -> u16 {
+/// A port that nobody uses just now.
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -58,36 +56,21 @@ fn is_root() -> bool {
 impl Mariadb {
     /// A server with these options besides the usual ones.
     pub fn start(options: &[&str]) -> Mariadb {
+        Self::start_product(&Product::chosen(), options)
+    }
+
+    /// The same, of a certain product.
+    pub fn start_product(product: &Product, options: &[&str]) -> Mariadb {
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let server = Self::start_at(Self::prepare(), options);
+        let server = Self::start_at(product, product.prepare(), options);
         server.let_testers_in();
         server
     }
 
-    /// The files of a new server.
-    fn prepare() -> TempDir {
-        let directory = tempfile::Builder::new().prefix("rustdb-mysql-").tempdir().unwrap();
-        // A server that starts deletes what looks like temporary tables left behind, also those of another server.
-        std::fs::create_dir(directory.path().join("tmp")).unwrap();
-        let mut install = Command::new(program(&["mariadb-install-db", "mysql_install_db"]));
-        install
-            .env("TMPDIR", directory.path().join("tmp"))
-            .args(["--no-defaults", "--auth-root-authentication-method=normal"])
-            .args(["--skip-test-db", "--skip-name-resolve"])
-            .arg(format!("--tmpdir={}", directory.path().display()))
-            .arg(format!("--datadir={}", directory.path().join("data").display()));
-        if is_root() {
-            install.arg("--user=root");
-        }
-        let installed = install.output().unwrap();
-        assert!(installed.status.success(), "{}", said(&installed));
-        directory
-    }
-
-    fn start_at(directory: TempDir, options: Vec<String>) -> Mariadb {
+    fn start_at(product: &Product, directory: TempDir, options: Vec<String>) -> Mariadb {
         let port = free_port();
-        let child = Self::spawn(&directory, port, &options);
-        let mut server = Mariadb { child, directory, port, options };
+        let child = product.spawn(&directory, port, &options);
+        let mut server = Mariadb { product: product.clone(), child, directory, port, options };
         server.wait();
         server
     }
@@ -109,30 +92,6 @@ impl Mariadb {
         })
     }
 
-    fn spawn(directory: &TempDir, port: u16, options: &Vec<String>) -> Child {
-        let place = |name: &str| directory.path().join(name).display().to_string();
-        let log = std::fs::File::options().create(true).append(true).open(directory.path().join("log")).unwrap();
-        let mut command = Command::new(program(&["mariadbd", "mysqld"]));
-        command
-            .env("TMPDIR", place("tmp"))
-            .arg("--no-defaults")
-            .arg(format!("--tmpdir={}", place("")))
-            .arg(format!("--datadir={}", place("data")))
-            .arg(format!("--socket={}", place("socket")))
-            .arg(format!("--pid-file={}", place("pid")))
-            .arg(format!("--port={port}"))
-            .args(["--bind-address=127.0.0.1", "--skip-name-resolve", "--performance-schema=OFF"])
-            .args(["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M"])
-            .args(options)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
-        if is_root() {
-            command.arg("--user=root");
-        }
-        command.spawn().unwrap()
-    }
-
     fn wait(&mut self) {
         let begun = Instant::now();
         loop {
@@ -141,9 +100,9 @@ impl Mariadb {
                 return;
             }
             if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("mariadbd ended by {status}: {}", log());
+                panic!("the server ended by {status}: {}", log());
             }
-            assert!(begun.elapsed() < HANG, "mariadbd does not come up: {}", log());
+            assert!(begun.elapsed() < HANG, "the server does not come up: {}", log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -199,7 +158,7 @@ impl Mariadb {
         let mut status = 0;
         // SAFETY: as in `signal`. A stop is reported without the child being waited away.
         assert_eq!(unsafe { libc::waitpid(pid, &mut status, libc::WUNTRACED) }, pid);
-        assert!(libc::WIFSTOPPED(status), "mariadbd ended");
+        assert!(libc::WIFSTOPPED(status), "the server ended");
     }
 
     /// Lets it go on.
@@ -221,7 +180,7 @@ impl Mariadb {
     /// Starts it again at the same place, with other options.
     pub fn start_again(&mut self, options: &[&str]) {
         self.options = options.iter().map(|option| (*option).to_owned()).collect();
-        self.child = Self::spawn(&self.directory, self.port, &self.options);
+        self.child = self.product.spawn(&self.directory, self.port, &self.options);
         self.wait();
     }
 }
@@ -235,6 +194,14 @@ impl Drop for Mariadb {
 /// The URL of a database behind a port; `more`: options, each with its `&`.
 pub fn url(port: u16, database: &str, more: &str) -> String {
     format!("mysql://tester:{ENCODED_PASSWORD}@127.0.0.1:{port}/{database}?table=sessions{more}")
+}
+
+/// What stands behind FROM in SQL to have the column `seq` with the numbers from 1 to `last`, 10,000 at most.
+pub fn numbers(last: u32) -> String {
+    // Servers stop a recursion at 1,000.
+    let hundred = "SELECT 1 UNION ALL SELECT n+1 FROM hundred WHERE n<100";
+    let all = "SELECT low.n+100*(high.n-1) AS seq FROM hundred AS low,hundred AS high";
+    format!("(WITH RECURSIVE hundred (n) AS ({hundred}) SELECT seq FROM ({all}) AS every WHERE seq<={last}) AS numbers")
 }
 
 /// The store that a URL names, as one machine sees it.

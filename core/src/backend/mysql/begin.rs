@@ -29,27 +29,32 @@ impl Mysql {
     /// Takes the lease and reads. `if_exists`: a session that is not there is not locked.
     pub(super) fn begin_alone(&self, id: SessionId<'_>, known: Option<Version>, if_exists: bool) -> Result<Begun> {
         let name = lease::name(&self.target, id);
-        let release = if_exists.then(|| format!("RELEASE_LOCK('{name}')"));
         let begun = Instant::now();
         let (taken, connection) = self.with(&mut |connection, table| {
             loop {
                 let left = self.lock_wait.saturating_sub(begun.elapsed());
                 let slice = connection.slice(left);
-                let acquire = lease::acquire(&name, slice, connection.strict);
-                let now = now();
-                let read = table.read_beside(lease::TAKEN, id, known, now);
-                let release = release
-                    .as_ref()
-                    .map_or_else(String::new, |release| format!(";{}", table.if_missing(release, id, now)));
-                let mut answers = connection.run(&format!("{acquire};{read}{release}"))?;
+                let (now, mariadb) = (now(), connection.mariadb);
+                // What the session was found to be, for the statement that gives back the lock of a missing one.
+                let note = if mariadb && if_exists { lease::NOTE } else { "" };
+                let read = table.read_beside((lease::TAKEN, note), id, known, now);
+                let (mut sql, number) = lease::acquire_before(&read, &name, slice, connection.strict, mariadb);
+                if if_exists {
+                    let release = match mariadb {
+                        true => lease::release_if_missing(&name),
+                        false => table.if_missing(&format!("RELEASE_LOCK('{name}')"), id, now),
+                    };
+                    sql = format!("{sql};{release}");
+                }
+                let mut answer = connection.run_to(&sql, number)?;
+                // Where the session was looked for twice, something else may have deleted it in between.
+                let released = if_exists && !mariadb && connection.rest()?.last().is_some_and(|answer| answer.is_one());
                 connection.strict = true;
-                let released = answers.get(2).is_some_and(|answer| answer.first(0) == Some(b"1"));
-                let row = answers.swap_remove(1).rows.pop().unwrap_or_default();
+                let row = answer.rows.pop().unwrap_or_default();
                 match row.first().and_then(Option::as_deref) {
                     Some(b"1") => {
-                        // Released though it was there a moment before: something else deleted it in between.
                         let session = if row[1].is_none() || released { &[] } else { &row[1..3] };
-                        return Ok(Some((found(table, session, known), released)));
+                        return Ok(Some((found(table, session, known), released || mariadb)));
                     }
                     Some(_) if left.is_zero() => return Ok(None),
                     Some(_) if slice.is_zero() => std::thread::sleep(ANOTHER_LOOK.min(left)),

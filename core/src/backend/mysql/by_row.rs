@@ -103,7 +103,7 @@ impl Mysql {
             true => (locks::look(&table.exists(id, now), connection.galera), locks::there()),
             false => (String::new(), "1"),
         };
-        let read = table.read_beside(&locks::state(if_exists), id, known, now);
+        let read = table.read_beside((&locks::state(if_exists), ""), id, known, now);
         let mut answers = connection.run(&format!(
             "{}{look}{};{};{read} AND {}=1",
             locks.wait(&key, naps, connection.room),

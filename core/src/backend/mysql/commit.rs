@@ -9,6 +9,16 @@ use crate::error::Result;
 use crate::record::{Expiry, Record, SessionId, Version, now};
 use crate::store::{Change, Committed, Lease};
 
+/// What became of the statements of a commit.
+struct Ran {
+    /// How many rows the change matched.
+    affected: u64,
+    /// Whether the lock was kept, for another commit.
+    keeps: bool,
+    /// Whether the lock was not ours.
+    lost: bool,
+}
+
 impl Mysql {
     /// Refuses a session that the server, or the table, would not take whole.
     pub(super) fn check_size(
@@ -84,29 +94,36 @@ impl Mysql {
                 true => format!("SELECT IF(ROW_COUNT()=0{},2,RELEASE_LOCK('{name}')) l", hold.guard),
                 false => lease::release(&name),
             };
-            let sql = match statement(&table, id, change, lease.existed, Some(&hold)) {
-                Some(statement) => format!("{statement};{release}"),
-                None => release,
+            let Some(mut sql) = statement(&table, id, change, lease.existed, Some(&hold)) else {
+                connection.leave(&lease::let_go(&name))?;
+                return Ok(Ran { affected: 0, keeps: false, lost: false });
             };
+            sql.push(';');
+            sql.push_str(&release);
             self.check_size((id, change), &sql, &table, connection)?;
             let mut tries = 1;
-            loop {
-                match connection.run(&sql) {
+            let affected = loop {
+                match connection.run_to(&sql, 0) {
                     // The transaction was undone and the lock is ours still.
                     Err(Failure { cause: Cause::Busy, .. }) if tries < TRIES => tries += 1,
-                    done => return done,
+                    done => break done?.affected,
                 }
+            };
+            if affected > 0 {
+                // Written, so the lock was ours, and it is let go whether anybody waits for that or not.
+                return Ok(Ran { affected, keeps: false, lost: false });
             }
+            let answers = connection.rest()?;
+            let released = answers.last().and_then(|last| last.first(0));
+            Ok(Ran { affected, keeps: released == Some(b"2"), lost: !matches!(released, Some(b"1" | b"2")) })
         };
         match run(&mut connection) {
-            Ok(answers) => {
-                let released = answers.last().and_then(|last| last.first(0));
-                let affected = answers[0].affected;
-                match released {
-                    Some(b"1") => self.hosts.put(connection),
-                    Some(b"2") => self.leases.keep_as(lease.token, connection),
-                    // The lock was not this connection's, so nothing was written.
-                    _ => return Ok(Committed::LeaseLost),
+            // The lock was not this connection's, so nothing was written.
+            Ok(Ran { lost: true, .. }) => Ok(Committed::LeaseLost),
+            Ok(Ran { affected, keeps, .. }) => {
+                match keeps {
+                    true => self.leases.keep_as(lease.token, connection),
+                    false => self.hosts.put(connection),
                 }
                 Ok(outcome(change, lease.existed, affected))
             }

@@ -22,6 +22,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::failure::{Cause, Failure};
 use super::locks::{NO_SYNC, SYNC};
 use super::target::Target;
+use super::wire::Wire;
 use crate::server::Address;
 
 /// The largest packet the protocol knows; the server's own limit is asked for at connect.
@@ -56,13 +57,17 @@ impl Answer {
 /// A connection to the server.
 pub(super) struct Connection {
     conn: Conn,
+    /// How statements are sent where nothing is encrypted; else the crate does it.
+    wire: Option<Wire>,
+    /// Answers that were received and not asked for yet.
+    rest: Vec<Answer>,
     target: Arc<Target>,
     /// The number of its server in [`super::hosts::Hosts`].
     pub(super) host: usize,
     /// The longest text that [`Connection::run`] may be given.
     pub(super) room: usize,
-    /// Whether a wait for a lock may take fractions of a second: MariaDB does, MySQL rounds them.
-    fractions: bool,
+    /// Whether the server is MariaDB. There a wait for a lock may take fractions of a second, which MySQL rounds.
+    pub(super) mariadb: bool,
     /// Whether the server is one of several that take changes: a Galera node, or a member of a replication group.
     pub(super) clustered: bool,
     /// Whether it has to be told to read what its cluster has committed.
@@ -83,12 +88,18 @@ impl Connection {
         // While it logs in, the time for connecting is the limit of each answer; now that for answers is.
         let limited = socket(&conn).and_then(|socket| socket.set_read_timeout(Some(target.server.timeout)));
         limited.map_err(|cause| failed(cause.into()))?;
+        let wire = match target.tls {
+            None => Some(socket(&conn).map(|socket| Wire::new(socket.into())).map_err(|cause| failed(cause.into()))?),
+            Some(_) => None,
+        };
         let mut connection = Connection {
             conn,
+            wire,
+            rest: Vec::new(),
             target: Arc::clone(target),
             host,
             room: LARGEST_PACKET,
-            fractions: false,
+            mariadb: false,
             clustered: false,
             galera: false,
             read_only: false,
@@ -106,7 +117,7 @@ impl Connection {
         ))?;
         let text = |column| answers[2].first(column).map(String::from_utf8_lossy).unwrap_or_default();
         connection.room = text(0).parse::<usize>().unwrap_or(LARGEST_PACKET).saturating_sub(PACKET_SLACK);
-        connection.fractions = text(1).contains("MariaDB");
+        connection.mariadb = text(1).contains("MariaDB");
         connection.read_only = !matches!(text(2).as_ref(), "0" | "OFF");
         // A server that knows nothing of clusters does not have the variables at all.
         let says = |name: &[u8], unset: &[&[u8]]| {
@@ -126,14 +137,56 @@ impl Connection {
 
     /// Runs the statements in `sql`, separated by semicolons: one round trip. There are as many answers as statements.
     pub(super) fn run(&mut self, sql: &str) -> Result<Vec<Answer>, Failure> {
-        self.exchange(sql).map_err(|error| {
-            let failure = Failure::of(&self.target.server, error);
-            if matches!(failure.cause, Cause::Closed | Cause::Silent) {
-                // Else the crate, which says goodbye when the connection is dropped, would wait for that to be taken.
-                let _ = socket(&self.conn).and_then(|socket| socket.shutdown(Shutdown::Both));
+        let first = self.run_to(sql, 0)?;
+        let mut answers = self.rest()?;
+        answers.insert(0, first);
+        Ok(answers)
+    }
+
+    /// The same, but returns the answer to statement `number`, counted from 0. For those to later ones it does not wait,
+    /// if it can.
+    pub(super) fn run_to(&mut self, sql: &str, number: usize) -> Result<Answer, Failure> {
+        self.rest.clear();
+        let answer = match &mut self.wire {
+            Some(wire) => ask(wire, sql, number),
+            None => self.exchange(sql).map(|mut answers| {
+                self.rest = answers.split_off(number + 1);
+                answers.swap_remove(number)
+            }),
+        };
+        self.used = Instant::now();
+        answer.map_err(|error| self.failed(error))
+    }
+
+    /// The other answers to what was run last. Who does not ask for them does without.
+    pub(super) fn rest(&mut self) -> Result<Vec<Answer>, Failure> {
+        let mut answers = std::mem::take(&mut self.rest);
+        while let Some(wire) = self.wire.as_mut().filter(|wire| wire.owes()) {
+            match wire.answer() {
+                Ok((answer, _)) => answers.push(answer),
+                Err(error) => return Err(self.failed(error)),
             }
-            failure
-        })
+        }
+        Ok(answers)
+    }
+
+    /// Runs a statement whose answer nobody waits for, if that can be.
+    pub(super) fn leave(&mut self, sql: &str) -> Result<(), Failure> {
+        self.rest()?;
+        let Some(wire) = &mut self.wire else { return self.run(sql).map(drop) };
+        self.used = Instant::now();
+        // What is sent into a connection that the server has closed arrives nowhere, and nobody would hear of it.
+        let sent = if wire.is_quiet() { wire.send(sql) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+        sent.map_err(|error| self.failed(error.into()))
+    }
+
+    fn failed(&self, error: mysql::Error) -> Failure {
+        let failure = Failure::of(&self.target.server, error);
+        if matches!(failure.cause, Cause::Closed | Cause::Silent) {
+            // Else the crate, which says goodbye when the connection is dropped, would wait for that to be taken.
+            let _ = socket(&self.conn).and_then(|socket| socket.shutdown(Shutdown::Both));
+        }
+        failure
     }
 
     /// The same for a statement that may take as long as `limit`.
@@ -170,8 +223,6 @@ impl Connection {
             }
             answers.push(answer);
         }
-        drop(result);
-        self.used = Instant::now();
         Ok(answers)
     }
 
@@ -184,8 +235,18 @@ impl Connection {
     /// Shorter than the wait for an answer. Zero: it may only look.
     pub(super) fn slice(&self, left: Duration) -> Duration {
         let slice = left.min(self.patience()).min(LONGEST_SLICE);
-        if self.fractions { slice } else { Duration::from_secs(slice.as_secs()) }
+        if self.mariadb { slice } else { Duration::from_secs(slice.as_secs()) }
     }
+}
+
+/// Sends statements and waits for the answer to that of this number.
+fn ask(wire: &mut Wire, sql: &str, number: usize) -> mysql::Result<Answer> {
+    wire.send(sql)?;
+    wire.settle()?;
+    for _ in 0..number {
+        wire.answer()?;
+    }
+    Ok(wire.answer()?.0)
 }
 
 fn bytes_of(value: Value) -> Option<Vec<u8>> {

@@ -18,6 +18,9 @@ pub(super) struct Layout {
     pub(super) clock: Clock,
     /// Columns without a default of their own, and what a new row has there.
     pub(super) others: &'static [(&'static str, &'static str)],
+    /// Columns that tell of the visitor, and what they have in a new session that takes the row of an expired one. The
+    /// owner fills them in, and may end all sessions of a user by them.
+    pub(super) visitor: &'static [(&'static str, &'static str)],
 }
 
 /// How a payload stands in its column.
@@ -55,6 +58,7 @@ pub(super) static LAYOUTS: [Layout; 4] = [
         coding: Coding::Base64,
         clock: Clock::Expires,
         others: &[],
+        visitor: &[("user_id", "NULL"), ("ip", "NULL"), ("user_agent", "NULL")],
     },
     // UserFrosting 4 to 6, too, which keeps PHP's session string where Laravel keeps a serialized array.
     Layout {
@@ -65,6 +69,7 @@ pub(super) static LAYOUTS: [Layout; 4] = [
         coding: Coding::Base64,
         clock: Clock::LastActivity,
         others: &[],
+        visitor: &[("user_id", "NULL"), ("ip_address", "NULL"), ("user_agent", "NULL")],
     },
     // SessionHandlerDB.
     Layout {
@@ -75,6 +80,7 @@ pub(super) static LAYOUTS: [Layout; 4] = [
         coding: Coding::Raw,
         clock: Clock::Timestamp,
         others: &[("user_id", "0"), ("pages_id", "0")],
+        visitor: &[("user_id", "0"), ("pages_id", "0")],
     },
     // PdoSessionHandler.
     Layout {
@@ -85,6 +91,7 @@ pub(super) static LAYOUTS: [Layout; 4] = [
         coding: Coding::Raw,
         clock: Clock::Symfony,
         others: &[],
+        visitor: &[],
     },
 ];
 

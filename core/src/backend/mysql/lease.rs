@@ -60,6 +60,39 @@ pub(super) fn acquire(name: &str, slice: Duration, strict: bool) -> String {
     format!("SET @rustdb=CONCAT(GET_LOCK('{name}',{}),'{name}'){watch}", slice.as_secs_f64())
 }
 
+/// The same before `select`, which then sees all that others had committed when they let go of the lock. Also the number
+/// of the statement that answers for both.
+///
+/// MariaDB sets variables `FOR` a statement before it looks at any table, so there it is done in one statement, which
+/// costs half as much as two. (MariaDB, "SET STATEMENT": the variables are set, the statement is run, and they are set
+/// back. The variable named here is what `WEEK()` goes by.)
+pub(super) fn acquire_before(
+    select: &str,
+    name: &str,
+    slice: Duration,
+    strict: bool,
+    mariadb: bool,
+) -> (String, usize) {
+    if !mariadb {
+        return (format!("{};{select}", acquire(name, slice, strict)), 1);
+    }
+    let watch = if strict { String::new() } else { format!("SET SESSION wait_timeout={ALIVE};") };
+    let seconds = slice.as_secs_f64();
+    let sql = format!(
+        "{watch}SET STATEMENT default_week_format=ISNULL(@rustdb:=CONCAT(GET_LOCK('{name}',{seconds}),'{name}')) FOR \
+         {select}"
+    );
+    (sql, usize::from(!strict))
+}
+
+/// Put before a field, keeps it for [`release_if_missing`].
+pub(super) const NOTE: &str = "@rustdb_expires:=";
+
+/// Gives the lock back if what was kept is NULL.
+pub(super) fn release_if_missing(name: &str) -> String {
+    format!("DO IF(@rustdb_expires IS NULL,RELEASE_LOCK('{name}'),0)")
+}
+
 /// What [`acquire`] came to, as a field: 1 if the lock is ours, 0 if somebody else has it, NULL after an error.
 pub(super) const TAKEN: &str = "LEFT(@rustdb,1)";
 
@@ -82,6 +115,11 @@ impl Hold {
 
 /// Lets the connection be silent for as long as any.
 pub(super) const RELAX: &str = "SET SESSION wait_timeout=DEFAULT";
+
+/// Gives the lock back, and says nothing of it.
+pub(super) fn let_go(name: &str) -> String {
+    format!("DO RELEASE_LOCK('{name}')")
+}
 
 /// Gives the lock back; answers 1 if it was ours.
 pub(super) fn release(name: &str) -> String {

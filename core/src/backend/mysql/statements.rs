@@ -44,11 +44,18 @@ impl Table {
         format!("SELECT {expires},{payload} FROM {} WHERE {} AND {alive}", self.name, self.is(id))
     }
 
-    /// The same in a row that comes even if there is no session, as an aggregate does.
-    pub(super) fn read_beside(&self, first: &str, id: SessionId<'_>, known: Option<Version>, now: i64) -> String {
+    /// The same in a row that comes even if there is no session, as an aggregate does. Behind the field `first`; the
+    /// expiry is what `note` is put before.
+    pub(super) fn read_beside(
+        &self,
+        (first, note): (&str, &str),
+        id: SessionId<'_>,
+        known: Option<Version>,
+        now: i64,
+    ) -> String {
         let (payload, expires, alive) = (self.payload(known), self.expires(), self.alive(now));
         format!(
-            "SELECT {first} l,MAX({expires}) e,MAX({payload}) p FROM {} WHERE {} AND {alive}",
+            "SELECT {first} l,{note}MAX({expires}) e,MAX({payload}) p FROM {} WHERE {} AND {alive}",
             self.name,
             self.is(id)
         )
@@ -124,10 +131,9 @@ impl Table {
     /// Writes over a row that has expired, and tells what stands there now, as [`Table::whole`] does.
     pub(super) fn replace_expired(&self, id: SessionId<'_>, record: &Record<'_>, now: i64) -> String {
         let mut columns: Vec<_> = self.changing().into_iter().zip(self.changed(record, now)).collect();
+        columns.extend(self.layout.visitor.iter().map(|(column, value)| (*column, (*value).to_owned())));
         if self.is_own() {
-            let fresh = ["lease", "user_id", "ip", "user_agent"].map(|column| (column, "NULL".to_owned()));
-            columns.extend(fresh);
-            columns.push(("created", now.to_string()));
+            columns.extend([("lease", "NULL".to_owned()), ("created", now.to_string())]);
         }
         format!("{};{}", self.set(id, &columns, &format!(" AND {}", self.past(now))), self.whole(id))
     }
@@ -321,13 +327,13 @@ impl Table {
     /// How a row that is made writes over the one that is there.
     fn replacing(&self, now: i64) -> String {
         let mut sql = " ON DUPLICATE KEY UPDATE ".to_owned();
+        // The expiry comes after those that look at the old one: assignments are made from left to right.
+        let past = self.past(now);
         if self.is_own() {
-            // The expiry comes after those that look at the old one: assignments are made from left to right.
-            let past = self.past(now);
             let _ = write!(sql, "created=IF({past},VALUES(created),created),lease=VALUES(lease),");
-            for column in ["user_id", "ip", "user_agent"] {
-                let _ = write!(sql, "{column}=IF({past},NULL,{column}),");
-            }
+        }
+        for (column, value) in self.layout.visitor {
+            let _ = write!(sql, "{column}=IF({past},{value},{column}),");
         }
         if !self.exact {
             // The column cannot be NULL, so this fails where the row is that of an id which only looks equal.
