@@ -119,7 +119,7 @@ impl Memcached {
 
     /// A key of the server's; `None`: it would be too long, so there is none.
     fn key(&self, id: SessionId<'_>, before: &str) -> Option<String> {
-        let key = format!("{}{before}{}", self.spec.prefix, str::from_utf8(id.as_bytes()).ok()?);
+        let key = format!("{}{before}{}", self.spec.prefix, std::str::from_utf8(id.as_bytes()).ok()?);
         (key.len() <= LONGEST_KEY).then_some(key)
     }
 

@@ -145,11 +145,16 @@ impl From {
     fn on_server(text: &str) -> Result<From> {
         let mut server = Server::parse(text)
             .ok_or_else(|| {
-                // Not what it is: who forgot the scheme may have written a password there.
-                wrong(
-                    "does not begin like a place to bring sessions from; it takes \"files:///DIRECTORY?lifetime=SECONDS\", \
-                     \"redis://HOST\" and the like, \"mysql://USER:PASSWORD@HOST/DATABASE\", or \"memcached://HOST\"",
-                )
+                // Who forgot the scheme may have written a password there.
+                let shown = match text.contains([':', '@', '%']) {
+                    true => String::new(),
+                    false => format!("= \"{text}\" "),
+                };
+                wrong(format_args!(
+                    "{shown}does not begin like a place to bring sessions from; it takes \
+                     \"files:///DIRECTORY?lifetime=SECONDS\", \"redis://HOST\" and the like, \
+                     \"mysql://USER:PASSWORD@HOST/DATABASE\", or \"memcached://HOST\""
+                ))
             })?
             .map_err(|error| error.about("rustdb.store", "rustdb.migrate_from"))?;
         let remove = switch(server.options.remove("remove").as_deref())?;

@@ -1,5 +1,6 @@
 //! Files: whose they are, what they may be, and who has them locked.
 
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +11,12 @@ use rustdb_core::store::Access;
 use crate::contract_support::id;
 use crate::here::Here;
 use crate::places::{Files, Place};
+
+/// Takes PHP's lock of a file, or lets go of it.
+fn flock(file: &std::fs::File, operation: i32) {
+    // SAFETY: a call of the kernel's on an open file.
+    assert_eq!(unsafe { libc::flock(file.as_raw_fd(), operation) }, 0);
+}
 
 /// What becomes of who wants the session.
 fn failure(here: &Here, name: &str) -> rustdb_core::error::Error {
@@ -22,14 +29,14 @@ fn a_file_that_a_request_has_locked_is_waited_for_and_read_as_it_left_it() {
     at.put("a", b"old", 1000);
     let here = Here::new(&at.url(""));
     let holder = std::fs::File::options().write(true).open(at.path("a")).unwrap();
-    holder.lock().unwrap();
+    flock(&holder, libc::LOCK_EX);
     let (path, begun) = (at.path("a"), Instant::now());
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             // It has been waited for when the other one is seen to wait for the file's lock.
             std::thread::sleep(Duration::from_millis(300));
             std::fs::write(&path, b"new").unwrap();
-            holder.unlock().unwrap();
+            flock(&holder, libc::LOCK_UN);
         });
         assert_eq!(here.find("a").as_deref(), Some(b"new".as_slice()));
         writer.join().unwrap();
@@ -43,12 +50,12 @@ fn a_file_that_stays_locked_is_not_waited_for_longer_than_lock_wait() {
     at.put("a", b"old", 1000);
     let here = Here::with(&at.url(""), &[("lock_wait", "0.2")]);
     let holder = std::fs::File::open(at.path("a")).unwrap();
-    holder.lock().unwrap();
+    flock(&holder, libc::LOCK_EX);
     let error = failure(&here, "a");
     assert_eq!(error.kind(), ErrorKind::LockTimeout);
     assert!(error.to_string().contains("rustdb.lock_wait"), "{error}");
     // The lock here went with it.
-    holder.unlock().unwrap();
+    flock(&holder, libc::LOCK_UN);
     assert_eq!(here.find("a").as_deref(), Some(b"old".as_slice()));
 }
 
@@ -58,7 +65,7 @@ fn a_file_that_is_destroyed_while_it_is_waited_for_is_not_brought_over() {
     at.put("a", b"old", 1000);
     let here = Here::new(&at.url(""));
     let holder = std::fs::File::open(at.path("a")).unwrap();
-    holder.lock().unwrap();
+    flock(&holder, libc::LOCK_EX);
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| {
             let other = here.beside(&at.url(""), &[]);
