@@ -268,7 +268,8 @@ pub fn redacted(store: &str) -> String {
 }
 
 fn redacted_url(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
+    // An @ that was encoded may have been meant to end a password.
+    match (url.find("://"), url.rfind('@').or_else(|| url.rfind("%40"))) {
         (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &url[..scheme], &url[at..]),
         (None, Some(at)) => format!("***{}", &url[at..]),
         _ => url.to_owned(),

@@ -313,15 +313,20 @@ impl Host {
     /// Waits until a session that was committed is in the store. While a server is out of reach the buffer is enough:
     /// what it has is brought there when the server is back.
     pub fn flush_through(&self, id: SessionId<'_>, limit: Duration) -> Result<()> {
+        self.is_flushed_through(id, limit).map(drop)
+    }
+
+    /// The same. Returns whether the store has it now; else it is out of reach.
+    pub fn is_flushed_through(&self, id: SessionId<'_>, limit: Duration) -> Result<bool> {
         match &self.kind {
             Kind::Buffered(store) => match store.flush_through(id, limit) {
                 Err(error) if error.kind() == ErrorKind::Unreachable => {
                     self.notices.note(error);
-                    Ok(())
+                    Ok(false)
                 }
-                flushed => flushed,
+                flushed => flushed.map(|()| true),
             },
-            Kind::Unbuffered(_) | Kind::Shared(..) => Ok(()),
+            Kind::Unbuffered(_) | Kind::Shared(..) => Ok(true),
         }
     }
 

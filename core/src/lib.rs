@@ -12,6 +12,7 @@
 //! - [`backend`]: the stores, one folder each; [`backend::embedded`] needs no server.
 //! - [`chain`]: Redis in front of MySQL; a store too.
 //! - `lead`: what leads from an id that was replaced to the new one.
+//! - [`migrate`]: where sessions were kept before, and are brought over from.
 //! - [`record`] and [`entry`]: what a session is, and how it is laid out as one value. [`contents`]: what is inside its
 //!   payload.
 //! - `claim`: a store on a server that one machine has for itself.

@@ -9,6 +9,7 @@
 //! A [`Sessions`] belongs to one thread.
 
 mod grace;
+mod moving;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -224,69 +225,6 @@ impl Sessions {
             spent: false,
             generation: process::generation(),
             report: Report { source, lock_wait, read, written: Written::None, write: Duration::ZERO },
-        }))
-    }
-
-    /// Brings a session that the store does not have over from where it was kept before. `begun`: what the store answered,
-    /// and whose lease is held.
-    fn bring_over(&self, old: &Migration, id: SessionId<'_>, access: Access, begun: Begun) -> Result<Begun> {
-        if access == Access::ReadOnly {
-            // It holds no lock, so nothing is written.
-            let record = old.look_at(id)?;
-            return Ok(Begun { found: record.map_or(Found::Missing, Found::Record), ..begun });
-        }
-        let store = self.host.store();
-        let mut begun = begun;
-        if access == Access::ExclusiveIfExists {
-            // Most ids that nobody knows are nowhere else either, and shall not be locked.
-            if old.look_at(id)?.is_none() {
-                return Ok(begun);
-            }
-            begun = store.begin(id, Access::Exclusive, None)?;
-            if begun.found != Found::Missing {
-                return Ok(begun);
-            }
-        }
-        // Looked for under the lease: another machine may have brought it over, and ended it.
-        let mut lease = begun.lease;
-        // Without locks another request may be doing the same, and be further on.
-        lease.fresh = self.settings.lock == LockMode::None;
-        let mut spent = false;
-        let brought = old.bring(id, &mut |record| {
-            spent = true;
-            match store.commit(id, Change::Write(&record), lease)? {
-                Committed::LeaseLost => Err(Error::new(
-                    ErrorKind::LeaseLost,
-                    "the lock of a session that was being brought over (rustdb.migrate_from) was lost, so it stays where it \
-                     was; the next request tries again",
-                )),
-                // The old copy may go once this one would survive a crash.
-                _ => self.host.flush_through(id, self.settings.lock_wait),
-            }
-        });
-        match brought {
-            Ok((true, trouble)) => {
-                self.host.shared().add(Counter::SessionsMigrated, 1);
-                trouble.into_iter().for_each(|error| self.host.notices().note(error));
-                store.begin(id, access, None)
-            }
-            Ok((false, _)) if access == Access::Exclusive => Ok(begun),
-            ended => {
-                if !spent {
-                    store.commit(id, Change::None, begun.lease)?;
-                }
-                ended.map(|_| begun)
-            }
-        }
-    }
-
-    /// Removes the copy of a session that ends from where it was kept before, so that it does not come back. Where that
-    /// cannot be done: an empty session that is to take its place here until the copy has expired.
-    fn end_old_copy(&self, held: &Held, lifetime: u64, now: i64) -> Result<Option<Record<'static>>> {
-        let Some(old) = &self.migration else { return Ok(None) };
-        Ok(old.remove(SessionId::parse(&held.id)?).err().map(|error| {
-            self.host.notices().note(error);
-            Record::new(Vec::new(), Expiry::after(now, lifetime.max(old.lifetime())))
         }))
     }
 

@@ -141,6 +141,17 @@ fn what_one_node_has_acknowledged_the_other_one_reads_at_once() {
     }
 }
 
+/// What it has been counted up to. Those who are left may need a moment to agree that they are the majority, in which none
+/// of them answers.
+fn counted_again(store: &Mysql, name: &str) -> u64 {
+    let mut found = None;
+    wait_until("it can be read", || {
+        found = store.begin(id(name), Access::ReadOnly, None).ok();
+        found.is_some()
+    });
+    String::from_utf8(payload(found.unwrap().found).unwrap()).unwrap().parse().unwrap()
+}
+
 #[test]
 fn a_node_that_is_cut_off_or_killed_under_load_costs_no_write_and_the_other_goes_on() {
     let mut cluster = Galera::start(&[]);
@@ -153,26 +164,27 @@ fn a_node_that_is_cut_off_or_killed_under_load_costs_no_write_and_the_other_goes
             std::thread::spawn(move || {
                 let own = format!("own{number}");
                 write(&store, &own, b"0", in_an_hour());
-                let (mut done, mut lost, mut mine, mut slowest) = (0, 0, 0, Duration::ZERO);
+                let (mut done, mut lost, mut slowest) = (0, 0, Duration::ZERO);
+                let (mut mine, mut mine_lost) = (0, 0);
                 while !stop.load(SeqCst) {
                     let begun = Instant::now();
                     lost += count_up(&store, "counter", 1);
                     done += 1;
                     // One of its own, that nobody else counts.
-                    assert_eq!(counted(&store, &own), mine);
-                    assert_eq!(count_up(&store, &own, 1), 0);
+                    assert!((mine..=mine + mine_lost).contains(&counted_again(&store, &own)));
+                    mine_lost += count_up(&store, &own, 1);
                     mine += 1;
                     store.maintain();
                     slowest = slowest.max(begun.elapsed());
                 }
-                (done, lost, mine, slowest)
+                (done, lost, mine..=mine + mine_lost, slowest)
             })
         })
         .collect();
     let reader = machine(&cluster.url(0, &database, "&timeout=10"));
     let goes_on = || {
-        let before = counted(&reader, "counter");
-        wait_until("sessions are counted up", || counted(&reader, "counter") >= before + 40);
+        let before = counted_again(&reader, "counter");
+        wait_until("sessions are counted up", || counted_again(&reader, "counter") >= before + 40);
     };
     goes_on();
     // It still takes connections, and answers that it has lost its cluster.
@@ -187,12 +199,12 @@ fn a_node_that_is_cut_off_or_killed_under_load_costs_no_write_and_the_other_goes
     stop.store(true, SeqCst);
     let ended: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
     let (done, lost) = ended.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    let counted_up = counted(&reader, "counter");
+    let counted_up = counted_again(&reader, "counter");
     eprintln!("{done} acknowledged, {lost} lost, {counted_up} counted, {ended:?}");
     assert!((done..=done + lost).contains(&counted_up), "{counted_up} counted, {done} acknowledged, {lost} lost");
     for (number, one) in ended.iter().enumerate() {
-        assert_eq!(counted(&reader, &format!("own{number}")), one.2);
-        // Two exchanges, and what a cluster without one of its members needs to see that.
-        assert!(one.3 < Duration::from_secs(12), "a request took {:?}", one.3);
+        assert!(one.2.contains(&counted_again(&reader, &format!("own{number}"))));
+        // Two requests with `timeout=10`, tried again while a cluster finds out that it has lost a member.
+        assert!(one.3 < Duration::from_secs(20), "two requests took {:?}", one.3);
     }
 }

@@ -7,7 +7,7 @@ Every entry has its documented default
 require __DIR__ . '/store.inc';
 store_create();
 
-foreach (['store', 'lock', 'lock_wait', 'buffer_size', 'write', 'flush_interval', 'touch_interval', 'volatile_keys', 'lifetime', 'gc_probability', 'gc_divisor', 'regenerate_grace', 'takeover'] as $entry) {
+foreach (['store', 'lock', 'lock_wait', 'buffer_size', 'write', 'flush_interval', 'touch_interval', 'volatile_keys', 'lifetime', 'gc_probability', 'gc_divisor', 'regenerate_grace', 'migrate_from', 'takeover'] as $entry) {
     echo "rustdb.$entry = ", var_export(ini_get("rustdb.$entry"), true), "\n";
 }
 ?>
@@ -29,4 +29,5 @@ rustdb.lifetime = '0'
 rustdb.gc_probability = '1'
 rustdb.gc_divisor = '1000'
 rustdb.regenerate_grace = '0'
+rustdb.migrate_from = ''
 rustdb.takeover = ''

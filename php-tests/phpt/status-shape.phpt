@@ -13,7 +13,7 @@ session_id('shape');
 session_start();
 $status = rustdb_status();
 $documented = [
-    '' => ['version' => 'string', 'store' => 'string', 'store_path' => 'string', 'request' => 'array'],
+    '' => ['version' => 'string', 'store' => 'string', 'store_path' => 'string', 'migrated' => 'int', 'request' => 'array'],
     'buffer' => ['path' => 'string', 'size' => 'int', 'used' => 'int', 'entries' => 'int', 'unflushed' => 'int', 'hits' => 'int',
         'misses' => 'int', 'evictions' => 'int'],
     'lock' => ['waits' => 'int', 'wait_us' => 'int', 'timeouts' => 'int'],

@@ -12,7 +12,7 @@ require __DIR__ . '/../fpm/ledger.php';
 require __DIR__ . '/../fpm/replaced.php';
 require __DIR__ . '/machines.php';
 require __DIR__ . '/standby.php';
-foreach (['sharing', 'failing', 'alone', 'switching', 'standby', 'chain', 'replaced'] as $tests) {
+foreach (['sharing', 'failing', 'alone', 'switching', 'standby', 'chain', 'replaced', 'moving'] as $tests) {
     require __DIR__ . "/tests/$tests.php";
 }
 Runner::finish();

@@ -2,5 +2,5 @@
 
 pub mod embedded;
 pub mod mysql;
-mod pool;
+pub(crate) mod pool;
 pub mod redis;

@@ -1,18 +1,21 @@
 //! Hashes as Cm_RedisSession (Magento and others) keeps them: `sess_ID` with the payload in the field `data`, which may
-//! be packed: `:gz:`, `:lz:`, `:l4:` or `:sn:` stand before it (`_decodeData` of Cm_RedisSession's Handler).
+//! be packed: `:gz:`, `:lz:`, `:l4:` or `:sn:` stand before it (`_decodeData` of Cm_RedisSession's Handler). The field
+//! `lock` is above 0 while a request has the session, and 0 once it has written (`read` and `_writeRawSession`).
 
 use std::io::Read;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use redis::{Connection, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo};
 
-use super::{Keep, Old, wrong};
+use super::{AGAIN, Keep, LARGEST, Old, wrong};
+use crate::backend::pool::Pool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Expiry, MAX_LIFETIME, Record, SessionId, now};
 use crate::server::{Address, Product, Server, Topology};
 
-/// The largest payload that is unpacked.
-const LARGEST: u64 = 1 << 30;
+/// After so long a lock is that of a request that died, and is passed over, as its owner does (`BREAK_AFTER` of the Handler).
+const BREAK_AFTER: Duration = Duration::from_secs(30);
 
 /// Where the server is, and what its keys begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +42,13 @@ pub struct CmRedis {
     spec: Spec,
     client: redis::Client,
     connection: Mutex<Option<Connection>>,
+    lock_wait: Duration,
+    /// For its circuit breaker.
+    pool: Pool<()>,
 }
 
 impl CmRedis {
-    pub fn new(spec: Spec) -> Result<CmRedis> {
+    pub fn new(spec: Spec, lock_wait: Duration) -> Result<CmRedis> {
         let server = &spec.server;
         let address = match &server.address {
             Address::Tcp { host, port } => ConnectionAddr::Tcp(host.clone(), *port),
@@ -50,9 +56,7 @@ impl CmRedis {
         };
         let database = match server.database.as_str() {
             "" => 0,
-            text => {
-                text.parse().map_err(|_| wrong(format_args!("names the database \"{text}\"; Redis numbers them")))?
-            }
+            text => text.parse().map_err(|_| wrong("names a database that is no number; Redis numbers them"))?,
         };
         let mut login = RedisConnectionInfo::default().set_db(database);
         if !server.user.is_empty() {
@@ -64,29 +68,57 @@ impl CmRedis {
         let info = address.into_connection_info().map(|info| info.set_redis_settings(login));
         let client =
             info.and_then(redis::Client::open).map_err(|cause| wrong(format_args!("cannot be used: {cause}")))?;
-        Ok(CmRedis { spec, client, connection: Mutex::new(None) })
+        Ok(CmRedis { spec, client, connection: Mutex::new(None), lock_wait, pool: Pool::default() })
     }
 
     /// Asks on the connection that there is, and on a new one if that is closed.
     fn ask<T: redis::FromRedisValue>(&self, question: &redis::Pipeline) -> Result<T> {
-        let failed = |cause: redis::RedisError| {
-            let server = &self.spec.server;
-            Error::new(ErrorKind::Unreachable, format!("{server} (rustdb.migrate_from) does not answer: {cause}"))
-        };
         let mut kept = self.connection.lock();
-        if let Some(connection) = kept.as_mut() {
-            match question.query(connection) {
-                Err(cause) if cause.is_io_error() => *kept = None,
-                answer => return answer.map_err(failed),
+        if let Some(mut connection) = kept.take() {
+            match question.query(&mut connection) {
+                // It was idle, and the server may have closed it.
+                Err(cause) if cause.is_connection_dropped() => {}
+                answer => return self.answered(answer, connection, &mut kept),
             }
         }
-        let mut connection =
-            self.client.get_connection_with_timeout(self.spec.server.connect_timeout).map_err(failed)?;
-        connection.set_read_timeout(Some(self.spec.server.timeout)).map_err(failed)?;
-        connection.set_write_timeout(Some(self.spec.server.timeout)).map_err(failed)?;
-        let answer = question.query(&mut connection).map_err(failed)?;
-        *kept = Some(connection);
-        Ok(answer)
+        self.pool.lately_failed().map_or(Ok(()), Err)?;
+        let mut connection = self.connect().map_err(|cause| self.failed(&cause))?;
+        let answer = question.query(&mut connection);
+        self.answered(answer, connection, &mut kept)
+    }
+
+    fn connect(&self) -> redis::RedisResult<Connection> {
+        let connection = self.client.get_connection_with_timeout(self.spec.server.connect_timeout)?;
+        connection.set_read_timeout(Some(self.spec.server.timeout))?;
+        connection.set_write_timeout(Some(self.spec.server.timeout))?;
+        Ok(connection)
+    }
+
+    /// Keeps a connection that is as good as before. One with an answer still to come is not: the next question would get
+    /// it.
+    fn answered<T>(
+        &self,
+        answer: redis::RedisResult<T>,
+        connection: Connection,
+        kept: &mut Option<Connection>,
+    ) -> Result<T> {
+        if answer.is_ok() {
+            *kept = Some(connection);
+        }
+        answer.map_err(|cause| self.failed(&cause))
+    }
+
+    fn failed(&self, cause: &redis::RedisError) -> Error {
+        let server = &self.spec.server;
+        let (kind, what) = match cause.is_io_error() || cause.is_timeout() {
+            true => (ErrorKind::Unreachable, "does not answer"),
+            false => (ErrorKind::Refused, "refuses"),
+        };
+        let error = Error::new(kind, format!("{server} (rustdb.migrate_from) {what}: {cause}"));
+        if kind == ErrorKind::Unreachable {
+            self.pool.note_silence(&error);
+        }
+        error
     }
 
     fn key(&self, id: SessionId<'_>) -> Vec<u8> {
@@ -97,8 +129,17 @@ impl CmRedis {
 impl Old for CmRedis {
     fn bring(&self, id: SessionId<'_>, remove: bool, keep: Keep<'_>) -> Result<bool> {
         let key = self.key(id);
-        let (data, left): (Option<Vec<u8>>, i64) = self.ask(redis::pipe().hget(&key, "data").ttl(&key))?;
-        let Some(data) = data else { return Ok(false) };
+        let begun = Instant::now();
+        let (data, left) = loop {
+            type Fields = (Option<i64>, Option<Vec<u8>>);
+            let ((lock, data), left): (Fields, i64) =
+                self.ask(redis::pipe().hmget(&key, &["lock", "data"]).ttl(&key))?;
+            let Some(data) = data else { return Ok(false) };
+            if lock.unwrap_or(0) <= 0 || begun.elapsed() >= self.lock_wait.min(BREAK_AFTER) {
+                break (data, left);
+            }
+            std::thread::sleep(AGAIN);
+        };
         let payload = unpack(data).map_err(|why| {
             Error::new(
                 ErrorKind::Damaged,
@@ -110,8 +151,7 @@ impl Old for CmRedis {
         })?;
         // -1: it has no end (TTL of Redis).
         let expires = Expiry::after(now(), u64::try_from(left).unwrap_or(MAX_LIFETIME));
-        keep(Record::new(payload, expires))?;
-        if remove {
+        if keep(Record::new(payload, expires))? && remove {
             self.remove(id)?;
         }
         Ok(true)

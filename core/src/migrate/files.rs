@@ -11,12 +11,9 @@ use std::time::{Duration, Instant};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{Keep, Old, Options, seconds, wrong};
+use super::{AGAIN, Keep, LARGEST, Old, Options, seconds, too_large, wrong};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Expiry, Record, SessionId, now};
-
-/// How often a file is tried that another process has locked.
-const AGAIN: Duration = Duration::from_millis(5);
 
 /// Where the files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +31,9 @@ impl Spec {
         let path = percent_decode_str(url.path()).decode_utf8().map_err(|_| wrong("has a path that is not UTF-8"))?;
         if url.host_str().is_some_and(|host| !host.is_empty()) || path.len() < 2 {
             return Err(wrong("needs an absolute path: files:///DIRECTORY"));
+        }
+        if path.contains('\0') {
+            return Err(wrong("has a path with a zero byte in it"));
         }
         let depth = options.take("depth").map_or(Ok(0), |text| match text.parse::<usize>() {
             Ok(depth @ 0..=32) => Ok(depth),
@@ -128,10 +128,12 @@ impl Old for Files {
         if looked.nlink() == 0 || expires.is_past(now()) {
             return Ok(false);
         }
-        let mut payload = Vec::with_capacity(looked.len() as usize);
-        file.read_to_end(&mut payload).map_err(failed)?;
-        keep(Record::new(payload, expires))?;
-        if remove {
+        let mut payload = Vec::new();
+        file.by_ref().take(LARGEST + 1).read_to_end(&mut payload).map_err(failed)?;
+        if payload.len() as u64 > LARGEST {
+            return Err(too_large(path.display()));
+        }
+        if keep(Record::new(payload, expires))? && remove {
             self.remove(id)?;
         }
         Ok(true)
@@ -140,9 +142,10 @@ impl Old for Files {
     fn remove(&self, id: SessionId<'_>) -> Result<()> {
         let Some(path) = self.path(id) else { return Ok(()) };
         match std::fs::remove_file(&path) {
-            Err(cause) if !matches!(cause.kind(), IoKind::NotFound | IoKind::NotADirectory) => {
-                Err(Error::io(format_args!("cannot remove {}, the old copy of a session", path.display()), &cause))
-            }
+            Err(cause) if !matches!(cause.kind(), IoKind::NotFound | IoKind::NotADirectory) => Err(Error::io(
+                format_args!("cannot remove {}, the old copy of a session (rustdb.migrate_from)", path.display()),
+                &cause,
+            )),
             _ => Ok(()),
         }
     }

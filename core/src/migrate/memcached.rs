@@ -1,15 +1,18 @@
-//! Keys as php-memcached writes them: `memc.sess.key.ID` by default (`memcached.sess_prefix`), the raw payload. With the
-//! commands `mg` and `md`, which tell the time that is left too: memcached 1.6, protocol.txt, "Meta Commands".
+//! Keys as php-memcached writes them: `memc.sess.key.ID` by default (`memcached.sess_prefix`), the raw payload, and
+//! `memc.sess.key.lock.ID` while a request has the session (`memcached.sess_locking`; `s_lock_session` in its
+//! php_memcached_session.c). With the commands `mg` and `md`, which tell the time that is left too: memcached 1.6,
+//! protocol.txt, "Meta Commands".
 
 use std::io::{BufRead, BufReader, ErrorKind as IoKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{Keep, Old, Options, wrong};
+use super::{AGAIN, Keep, LARGEST, Old, Options, too_large, wrong};
+use crate::backend::pool::Pool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Expiry, MAX_LIFETIME, Record, SessionId, now};
 
@@ -17,8 +20,6 @@ const CONNECT: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(5);
 /// The longest key (protocol.txt, "Keys").
 const LONGEST_KEY: usize = 250;
-/// The longest value read: memcached itself takes 1 GiB at most (`-I`).
-const LONGEST_VALUE: u64 = 1 << 30;
 
 /// Where the server is, and what its keys begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,9 @@ impl Spec {
             Some(host) if host.contains(',') || host.contains("%2C") => {
                 return Err(wrong("names several memcached servers; name one, or move to it first"));
             }
+            Some(_) if path.len() > 1 => {
+                return Err(wrong("has a path behind its host; of a memcached, only host and port are named"));
+            }
             Some(host) => format!("{host}:{}", url.port().unwrap_or(11211)),
             None if path.len() > 1 => path.into_owned(),
             None => return Err(wrong("names no server: memcached://HOST or memcached:///SOCKET")),
@@ -50,17 +54,30 @@ impl Spec {
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
+type Answers = BufReader<Box<dyn Stream>>;
+
 /// The server. A connection for each question: they are few, and get fewer.
 pub struct Memcached {
     spec: Spec,
+    lock_wait: Duration,
+    /// For its circuit breaker.
+    pool: Pool<()>,
+}
+
+/// What the server has of a session.
+enum Seen {
+    Nothing,
+    /// A request of php-memcached has it.
+    Locked,
+    Session(Record<'static>),
 }
 
 impl Memcached {
-    pub fn new(spec: Spec) -> Memcached {
-        Memcached { spec }
+    pub fn new(spec: Spec, lock_wait: Duration) -> Memcached {
+        Memcached { spec, lock_wait, pool: Pool::default() }
     }
 
-    fn failed(&self, cause: std::io::Error) -> Error {
+    fn failed(&self, cause: &std::io::Error) -> Error {
         let what = format!("memcached at {} (rustdb.migrate_from) does not answer: {cause}", self.spec.address);
         Error::new(ErrorKind::Unreachable, what)
     }
@@ -86,18 +103,23 @@ impl Memcached {
         Err(failure)
     }
 
-    /// Sends a line, and reads one.
-    fn ask(&self, line: &str) -> std::io::Result<(String, BufReader<Box<dyn Stream>>)> {
-        let mut stream = self.connect()?;
-        stream.write_all(line.as_bytes())?;
-        let mut stream = BufReader::new(stream);
-        let mut answer = String::new();
-        stream.by_ref().take(512).read_line(&mut answer)?;
-        Ok((answer, stream))
+    /// Sends lines, and reads the answers. A server that did not answer a moment ago is left alone.
+    fn ask<T>(&self, lines: &str, read: impl FnOnce(&mut Answers) -> std::io::Result<T>) -> Result<T> {
+        self.pool.lately_failed().map_or(Ok(()), Err)?;
+        let asked = self.connect().and_then(|mut stream| {
+            stream.write_all(lines.as_bytes())?;
+            read(&mut BufReader::new(stream))
+        });
+        asked.map_err(|cause| {
+            let error = self.failed(&cause);
+            self.pool.note_silence(&error);
+            error
+        })
     }
 
-    fn key(&self, id: SessionId<'_>) -> Option<String> {
-        let key = format!("{}{}", self.spec.prefix, String::from_utf8_lossy(id.as_bytes()));
+    /// A key of the server's; `None`: it would be too long, so there is none.
+    fn key(&self, id: SessionId<'_>, before: &str) -> Option<String> {
+        let key = format!("{}{before}{}", self.spec.prefix, std::str::from_utf8(id.as_bytes()).ok()?);
         (key.len() <= LONGEST_KEY).then_some(key)
     }
 
@@ -112,37 +134,98 @@ impl Memcached {
             ),
         )
     }
+
+    fn look(&self, key: &str, lock: Option<&str>) -> Result<Seen> {
+        // The lock first: whoever let go of it has written before.
+        let lines = lock.map_or_else(String::new, |lock| format!("mg {lock}\r\n")) + &format!("mg {key} v t f\r\n");
+        let (lock, answer, payload) = self.ask(&lines, |answers| {
+            let lock = lock.map(|_| line(answers)).transpose()?;
+            let answer = line(answers)?;
+            let mut payload = Vec::new();
+            if let Some(size) = size(&answer).filter(|size| *size <= LARGEST) {
+                let read = answers.take(size).read_to_end(&mut payload)?;
+                if read as u64 != size {
+                    return Err(IoKind::UnexpectedEof.into());
+                }
+            }
+            Ok((lock, answer, payload))
+        })?;
+        if answer.trim_end() == "EN" {
+            return Ok(Seen::Nothing);
+        }
+        let size = size(&answer).ok_or_else(|| self.strange(&answer))?;
+        if size > LARGEST {
+            return Err(too_large(format_args!("memcached at {}", self.spec.address)));
+        }
+        match lock.as_deref().map(str::trim_end) {
+            None | Some("EN") => {}
+            Some("HD") => return Ok(Seen::Locked),
+            Some(other) => return Err(self.strange(other)),
+        }
+        let flag = |letter: char| {
+            let words = answer.split_ascii_whitespace().skip(2);
+            words.filter_map(|word| word.strip_prefix(letter)).find_map(|number| number.parse::<i64>().ok())
+        };
+        let (Some(left), Some(flags)) = (flag('t'), flag('f')) else { return Err(self.strange(&answer)) };
+        if flags != 0 {
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!(
+                    "a key of memcached at {} (rustdb.migrate_from) has the flags {flags}, so it is no session of \
+                     php-memcached's handler, and stays there",
+                    self.spec.address
+                ),
+            ));
+        }
+        // -1: it has no end.
+        let expires = Expiry::after(now(), u64::try_from(left).unwrap_or(MAX_LIFETIME));
+        Ok(Seen::Session(Record::new(payload, expires)))
+    }
+}
+
+fn line(answers: &mut Answers) -> std::io::Result<String> {
+    let mut line = String::new();
+    answers.take(512).read_line(&mut line)?;
+    if line.ends_with('\n') { Ok(line) } else { Err(IoKind::UnexpectedEof.into()) }
+}
+
+/// The size of the value that follows a line.
+fn size(line: &str) -> Option<u64> {
+    line.strip_prefix("VA ")?.split_ascii_whitespace().next()?.parse().ok()
 }
 
 impl Old for Memcached {
     fn bring(&self, id: SessionId<'_>, remove: bool, keep: Keep<'_>) -> Result<bool> {
-        let Some(key) = self.key(id) else { return Ok(false) };
-        let (answer, mut stream) = self.ask(&format!("mg {key} v t\r\n")).map_err(|cause| self.failed(cause))?;
-        let mut words = answer.split_ascii_whitespace();
-        let size = match (words.next(), words.next().map(str::parse::<u64>)) {
-            (Some("EN"), _) => return Ok(false),
-            (Some("VA"), Some(Ok(size))) if size <= LONGEST_VALUE => size,
-            _ => return Err(self.strange(&answer)),
+        let Some(key) = self.key(id, "") else { return Ok(false) };
+        let lock = self.key(id, "lock.");
+        let begun = Instant::now();
+        let record = loop {
+            match self.look(&key, lock.as_deref())? {
+                Seen::Nothing => return Ok(false),
+                Seen::Session(record) => break record,
+                Seen::Locked if begun.elapsed() < self.lock_wait => std::thread::sleep(AGAIN),
+                Seen::Locked => {
+                    return Err(Error::new(
+                        ErrorKind::LockTimeout,
+                        format!(
+                            "a request that began before the switch to rustdb has held a session of memcached at {} \
+                             (rustdb.migrate_from) for over {} seconds (rustdb.lock_wait); end it, or restart PHP",
+                            self.spec.address,
+                            self.lock_wait.as_secs_f64()
+                        ),
+                    ));
+                }
+            }
         };
-        let left =
-            words.find_map(|word| word.strip_prefix('t')?.parse::<i64>().ok()).ok_or_else(|| self.strange(&answer))?;
-        let mut payload = Vec::new();
-        let read = stream.by_ref().take(size).read_to_end(&mut payload).map_err(|cause| self.failed(cause))?;
-        if read as u64 != size {
-            return Err(self.failed(IoKind::UnexpectedEof.into()));
-        }
-        // -1: it has no end.
-        let expires = Expiry::after(now(), u64::try_from(left).unwrap_or(MAX_LIFETIME));
-        keep(Record::new(payload, expires))?;
-        if remove {
+        if keep(record)? && remove {
             self.remove(id)?;
         }
         Ok(true)
     }
 
     fn remove(&self, id: SessionId<'_>) -> Result<()> {
-        let Some(key) = self.key(id) else { return Ok(()) };
-        let (answer, _) = self.ask(&format!("md {key}\r\n")).map_err(|cause| self.failed(cause))?;
+        let Some(key) = self.key(id, "") else { return Ok(()) };
+        let answer = self.ask(&format!("md {key}\r\n"), line)?;
         match answer.trim_end() {
             "HD" | "NF" => Ok(()),
             _ => Err(self.strange(&answer)),

@@ -19,18 +19,24 @@ use self::cm::CmRedis;
 use self::files::Files;
 use self::memcached::Memcached;
 use self::server::OnServer;
-use crate::config::redacted;
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{MAX_LIFETIME, Record, SessionId};
+use crate::record::{Expiry, MAX_LIFETIME, Record, SessionId};
 use crate::server::Server;
 
-/// What is to be done with a session that was found.
-pub type Keep<'a> = &'a mut dyn FnMut(Record<'static>) -> Result<()>;
+/// What is to be done with a session that was found. Returns whether the old copy may go.
+pub type Keep<'a> = &'a mut dyn FnMut(Record<'static>) -> Result<bool>;
+
+/// The largest payload that is brought over.
+const LARGEST: u64 = 1 << 30;
+/// How long a copy that cannot be removed is taken to go on existing where nothing tells: 30 days.
+const LONG: u64 = 30 * 86_400;
+/// How often an old place is asked whether a lock of its own is free.
+const AGAIN: Duration = Duration::from_millis(5);
 
 /// A place where sessions were kept before.
 trait Old: Send + Sync {
     /// Hands a session that has not expired to `keep`, holding the lock that the programs of that place take, where
-    /// rustdb knows it; and removes it when `keep` is done, if `remove` says so. Returns whether there was one.
+    /// rustdb knows it; and removes it when `keep` says that it may go, if `remove` says so. Returns whether there was one.
     fn bring(&self, id: SessionId<'_>, remove: bool, keep: Keep<'_>) -> Result<bool>;
 
     /// Removes a session, if there is one.
@@ -57,7 +63,7 @@ enum Place {
 pub struct Migration {
     old: Box<dyn Old>,
     remove: bool,
-    lifetime: u64,
+    lifetime: Option<u64>,
 }
 
 /// A value of `rustdb.migrate_from` that is not allowed.
@@ -112,6 +118,12 @@ impl From {
             return From::on_server(text).map(Some);
         }
         let url = Url::parse(text).map_err(|cause| wrong(format_args!("is not a URL: {cause}")))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong(format_args!("has a user or a password, which {scheme}:// does not take")));
+        }
+        if url.fragment().is_some() {
+            return Err(wrong("has a # in it; write %23 where it belongs to a path or a prefix"));
+        }
         let mut options = Options::of(&url)?;
         let remove = switch(options.take("remove").as_deref())?;
         let (place, lifetime) = match scheme {
@@ -133,10 +145,15 @@ impl From {
     fn on_server(text: &str) -> Result<From> {
         let mut server = Server::parse(text)
             .ok_or_else(|| {
+                // Who forgot the scheme may have written a password there.
+                let shown = match text.contains([':', '@', '%']) {
+                    true => String::new(),
+                    false => format!("= \"{text}\" "),
+                };
                 wrong(format_args!(
-                    "= \"{}\" is no place to bring sessions from; it takes \"files:///DIRECTORY?lifetime=SECONDS\", \"redis://HOST\" \
-                     and the like, \"mysql://USER:PASSWORD@HOST/DATABASE\", or \"memcached://HOST\"",
-                    redacted(text)
+                    "{shown}does not begin like a place to bring sessions from; it takes \
+                     \"files:///DIRECTORY?lifetime=SECONDS\", \"redis://HOST\" and the like, \
+                     \"mysql://USER:PASSWORD@HOST/DATABASE\", or \"memcached://HOST\""
                 ))
             })?
             .map_err(|error| error.about("rustdb.store", "rustdb.migrate_from"))?;
@@ -144,13 +161,12 @@ impl From {
         let lifetime = server.option("lifetime").map(seconds).transpose()?;
         let place = match server.option("layout") {
             Some("cm") => Place::CmRedis(cm::Spec::of(server)?),
-            _ => {
-                // What is wrong with its options is said now, and not to the first visitor.
-                OnServer::open(&server, Duration::ZERO)?;
-                Place::Server(Box::new(server))
-            }
+            _ => Place::Server(Box::new(server)),
         };
-        Ok(From { place, remove, lifetime })
+        let from = From { place, remove, lifetime };
+        // What is wrong with its options is said now, and not to the first visitor.
+        from.open(Duration::ZERO)?;
+        Ok(from)
     }
 
     /// Opens the place; nothing is connected to before the first use.
@@ -160,11 +176,11 @@ impl From {
     pub fn open(&self, lock_wait: Duration) -> Result<Migration> {
         let old: Box<dyn Old> = match &self.place {
             Place::Files(spec) => Box::new(Files::new(spec.clone(), lock_wait)),
-            Place::Memcached(spec) => Box::new(Memcached::new(spec.clone())),
-            Place::CmRedis(spec) => Box::new(CmRedis::new(spec.clone())?),
+            Place::Memcached(spec) => Box::new(Memcached::new(spec.clone(), lock_wait)),
+            Place::CmRedis(spec) => Box::new(CmRedis::new(spec.clone(), lock_wait)?),
             Place::Server(server) => Box::new(OnServer::open(server, lock_wait)?),
         };
-        Ok(Migration { old, remove: self.remove, lifetime: self.lifetime.unwrap_or(0) })
+        Ok(Migration { old, remove: self.remove, lifetime: self.lifetime })
     }
 }
 
@@ -182,19 +198,19 @@ impl Migration {
         let mut found = None;
         self.old.bring(id, false, &mut |record| {
             found = Some(record);
-            Ok(())
+            Ok(false)
         })?;
         Ok(found)
     }
 
-    /// Hands a session to `keep`, and removes the old copy afterwards if that was asked for. Returns whether there was one,
-    /// and what kept the copy from being removed.
+    /// Hands a session to `keep`, and removes the old copy afterwards if that was asked for and `keep` returned that it
+    /// may go. Returns whether there was one, and what kept the copy from being removed.
     pub fn bring(&self, id: SessionId<'_>, keep: Keep<'_>) -> Result<(bool, Option<Error>)> {
         let mut kept = false;
         let brought = self.old.bring(id, self.remove, &mut |record| {
-            keep(record)?;
+            let may_go = keep(record)?;
             kept = true;
-            Ok(())
+            Ok(may_go)
         });
         match brought {
             Err(error) if kept => Ok((true, Some(error))),
@@ -202,13 +218,29 @@ impl Migration {
         }
     }
 
+    /// Whether old copies are to go.
+    pub fn removes(&self) -> bool {
+        self.remove
+    }
+
     /// Removes the old copy of a session that has ended.
     pub fn remove(&self, id: SessionId<'_>) -> Result<()> {
         self.old.remove(id)
     }
 
-    /// For how many seconds an old copy that cannot be removed may go on existing at least.
-    pub fn lifetime(&self) -> u64 {
-        self.lifetime
+    /// The last second of an old copy that could not be removed just now; `None`: there is none.
+    pub fn outlives(&self, id: SessionId<'_>, now: i64) -> Option<Expiry> {
+        match self.look_at(id) {
+            Ok(copy) => copy.map(|copy| copy.expires),
+            Err(_) => Some(Expiry::after(now, self.lifetime.unwrap_or(LONG))),
+        }
     }
+}
+
+/// The refusal of a payload that is too large to be brought over.
+fn too_large(place: impl std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!("a session of {place} (rustdb.migrate_from) has more than {LARGEST} bytes, and stays there"),
+    )
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Keep, Old};
+use super::{Keep, Old, wrong};
 use crate::backend::mysql::Mysql;
 use crate::backend::redis::Redis;
 use crate::error::{Error, Result};
@@ -16,8 +16,13 @@ pub struct OnServer {
     access: Access,
 }
 
+/// The same failure, as one of this place.
 fn ours(error: Error) -> Error {
-    error.about("rustdb.store", "rustdb.migrate_from")
+    let error = error.about("rustdb.store", "rustdb.migrate_from");
+    match error.to_string() {
+        message if message.contains("rustdb.migrate_from") => error,
+        message => Error::new(error.kind(), format!("rustdb.migrate_from: {message}")),
+    }
 }
 
 impl OnServer {
@@ -28,7 +33,14 @@ impl OnServer {
                 (Box::new(Redis::open(server, true, lock_wait).map_err(ours)?), Access::ExclusiveIfExists)
             }
             // Its locks are nobody's but ours.
-            Product::Mysql => (Box::new(Mysql::open(server, false, lock_wait).map_err(ours)?), Access::ReadOnly),
+            Product::Mysql => {
+                if let Some(option) = ["lock", "widen"].iter().find(|name| server.option(name).is_some()) {
+                    return Err(wrong(format_args!(
+                        "has the option \"{option}\", which is for a table that sessions are written to; leave it out"
+                    )));
+                }
+                (Box::new(Mysql::open_as_found(server).map_err(ours)?), Access::ReadOnly)
+            }
         };
         Ok(OnServer { store, access })
     }
@@ -39,7 +51,7 @@ impl Old for OnServer {
         let begun = self.store.begin(id, self.access, None).map_err(ours)?;
         let Found::Record(record) = begun.found else { return Ok(false) };
         let kept = keep(record);
-        let change = if remove && kept.is_ok() { Change::Destroy } else { Change::None };
+        let change = if remove && matches!(kept, Ok(true)) { Change::Destroy } else { Change::None };
         let ended = self.store.commit(id, change, begun.lease).map_err(ours);
         kept.and(ended).map(|_| true)
     }

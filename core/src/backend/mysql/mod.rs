@@ -84,8 +84,16 @@ impl Mysql {
     /// # Errors
     /// [`crate::error::ErrorKind::Config`], if its options say what cannot be.
     pub fn open(server: &Server, locking: bool, lock_wait: Duration) -> Result<Mysql> {
-        let target = Target::of(server)?;
-        Ok(Mysql {
+        Ok(Self::of(Target::of(server)?, locking, lock_wait))
+    }
+
+    /// The same, of a table that has to be there, and whose columns stay as they are; without leases.
+    pub fn open_as_found(server: &Server) -> Result<Mysql> {
+        Ok(Self::of(Target { as_found: true, ..Target::of(server)? }, false, Duration::ZERO))
+    }
+
+    fn of(target: Target, locking: bool, lock_wait: Duration) -> Mysql {
+        Mysql {
             by_row: Mutex::new(target.by_row),
             hosts: Hosts::of(&target),
             target: Arc::new(target),
@@ -97,7 +105,7 @@ impl Mysql {
             locking,
             lock_wait,
             notices: Notices::default(),
-        })
+        }
     }
 
     /// The same, as one of several that share host locks: a lock that is a row with the number of the machine in it is

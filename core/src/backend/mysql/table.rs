@@ -80,7 +80,7 @@ impl Table {
     /// Looks at the table, and makes it if it is not there.
     pub(super) fn find(connection: &mut Connection, target: &Target) -> Result<Table, Failure> {
         let mut columns = columns(connection, target)?;
-        if columns.is_empty() && target.layout.is_none_or(|layout| layout.name == OWN.name) {
+        if columns.is_empty() && !target.as_found && target.layout.is_none_or(|layout| layout.name == OWN.name) {
             let ddl = ddl(target);
             connection.run(&ddl).map_err(|failure| not_made(target, &target.table, &ddl, failure))?;
             columns = self::columns(connection, target)?;

@@ -28,6 +28,8 @@ pub(super) struct Target {
     pub(super) by_row: Option<bool>,
     /// Whether a column that a session does not fit into is made larger.
     pub(super) widen: bool,
+    /// Whether a table that is missing is left so.
+    pub(super) as_found: bool,
     /// `None`: the connection is not encrypted.
     pub(super) tls: Option<SslOpts>,
 }
@@ -60,6 +62,7 @@ impl Target {
             lifetime: lifetime(server)?,
             by_row: by_row(server)?,
             widen: switch(server, "widen", false)?,
+            as_found: false,
             tls: tls(server)?,
             server: server.clone(),
         })
