@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use contract_support::{id, in_an_hour, read, write};
 use mysql::prelude::Queryable;
+use mysql_support::product::Product;
 use mysql_support::proxy::Proxy;
-use mysql_support::{Mariadb, begin, commit, machine, machine_that_waits, payload, url, wait_until};
+use mysql_support::{Mariadb, begin, commit, count_up, counted, machine, machine_that_waits, payload, url, wait_until};
 use rustdb_core::backend::mysql::Mysql;
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, Record, now};
@@ -41,9 +42,13 @@ fn record(payload: &[u8]) -> Record<'static> {
     Record::new(payload.to_vec(), in_an_hour())
 }
 
-/// A server, and one that says that it is MySQL, so that nothing is asked of it that only MariaDB knows.
-fn servers() -> [Arc<Mariadb>; 2] {
-    [Mariadb::shared(), Arc::new(Mariadb::start(&["--version=8.0.36"]))]
+/// A server, and one that says that it is MySQL, so that nothing is asked of it that only MariaDB knows; MySQL itself,
+/// which takes no other name, where the tests run on that.
+fn servers() -> Vec<Arc<Mariadb>> {
+    match Product::chosen() {
+        Product::Mariadb => vec![Mariadb::shared(), Arc::new(Mariadb::start(&["--version=8.0.36"]))],
+        Product::Mysql(_) => vec![Mariadb::shared()],
+    }
 }
 
 #[test]
@@ -85,6 +90,24 @@ fn who_waits_too_long_is_told_so_and_holds_nothing() {
     assert_eq!(read(&waiter, "a"), None);
     assert_eq!(commit(&holder, "a", Change::None, held.lease), Committed::Done);
     begin(&waiter, "a");
+}
+
+#[test]
+fn who_does_not_wait_has_what_was_let_go_a_moment_ago() {
+    for server in servers() {
+        let url = url(server.port(), &server.database(), "");
+        let machines = [(); 2].map(|()| machine_that_waits(&url, Duration::ZERO));
+        write(&machines[0], "a", b"0", in_an_hour());
+        for number in 0..500 {
+            let (store, change) = (&machines[number % 2], record(number.to_string().as_bytes()));
+            let begun =
+                store.begin(id("a"), Access::Exclusive, None).unwrap_or_else(|error| panic!("{number}: {error}"));
+            let change = if number % 4 < 2 { Change::Write(&change) } else { Change::None };
+            assert_eq!(commit(store, "a", change, begun.lease), Committed::Done);
+        }
+        begin(&machines[0], "b");
+        assert_eq!(machines[1].begin(id("b"), Access::Exclusive, None).unwrap_err().kind(), ErrorKind::LockTimeout);
+    }
 }
 
 #[test]
@@ -144,6 +167,34 @@ fn a_commit_after_the_connection_was_lost_changes_nothing() {
         // The session is free, and the machine goes on.
         write(&other, "a", b"other", in_an_hour());
         write(&store, "a", b"data", in_an_hour());
+    }
+}
+
+#[test]
+fn statements_that_are_killed_lose_no_acknowledged_increment() {
+    for server in servers() {
+        let database = server.database();
+        let url = url(server.port(), &database, "");
+        let reader = machine(&url);
+        write(&reader, "counter", b"0", in_an_hour());
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                let store = machine(&url);
+                std::thread::spawn(move || count_up(&store, "counter", 60))
+            })
+            .collect();
+        let mut root = server.root();
+        while !threads.iter().all(|thread| thread.is_finished()) {
+            let busy = "SELECT id FROM information_schema.processlist WHERE info IS NOT NULL";
+            if let Some(id) = root.query_first::<u64, _>(format!("{busy} AND db='{database}' LIMIT 1")).unwrap() {
+                // The connection may have been ended meanwhile.
+                let _ = root.query_drop(format!("KILL QUERY {id}"));
+            }
+            std::thread::sleep(Duration::from_millis(3));
+        }
+        let lost: u64 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+        let counted = counted(&reader, "counter");
+        assert!((180..=180 + lost).contains(&counted), "{counted} counted, {lost} lost");
     }
 }
 

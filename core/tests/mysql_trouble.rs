@@ -3,6 +3,8 @@
 mod contract_support;
 mod mysql_support;
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -102,6 +104,48 @@ fn a_server_that_hangs_costs_its_time_once_and_is_used_again() {
     assert!(again < Duration::from_millis(400), "{again:?}: who comes next does not wait again");
     mysql_support::wait_until("it is used again", || used.begin(id("b"), Access::Exclusive, None).is_ok());
     assert_eq!(read(&used, "a").as_deref(), Some(b"data".as_slice()));
+}
+
+/// Lets one client in, and sends `answer` to what it asks then.
+fn answer_once(listener: &TcpListener, answer: &[u8]) {
+    let packet = |number: u8, body: &[u8]| [&[body.len() as u8, 0, 0, number][..], body].concat();
+    let (mut client, _) = listener.accept().unwrap();
+    // Protocol 10 with what a client needs to ask for several statements ("Initial Handshake Packet").
+    let mut greeting = b"\x0a8.0.0\0\x01\0\0\0saltsalt\0\x0b\xa2\x21\x02\0\x1f\0\x15\0\0\0\0\0\0\0\0\0\0".to_vec();
+    greeting.extend_from_slice(b"saltsaltsalt\0mysql_native_password\0");
+    let mut buffer = [0; 4096];
+    client.write_all(&packet(0, &greeting)).unwrap();
+    assert!(client.read(&mut buffer).unwrap() > 4);
+    client.write_all(&packet(2, &[0, 0, 0, 2, 0, 0, 0])).unwrap();
+    assert!(client.read(&mut buffer).unwrap() > 4);
+    client.write_all(answer).unwrap();
+    // Until the client has had enough of it.
+    while let Ok(1..) = client.read(&mut buffer) {}
+}
+
+#[test]
+fn what_is_no_answer_to_all_statements_is_an_error_and_not_waited_for() {
+    let answers: [&[u8]; 5] = [
+        // One result, and no more.
+        &[7, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0],
+        // Nothing in a packet.
+        &[0, 0, 0, 1],
+        // A file is asked for.
+        &[7, 0, 0, 1, 0xfb, b'/', b'e', b't', b'c', b'/', b'p'],
+        // The answer to something else.
+        &[7, 0, 0, 4, 0, 0, 0, 2, 0, 0, 0],
+        // A row whose field is longer than its packet, by far.
+        b"\x01\0\0\x01\x01\x03\0\0\x02def\x05\0\0\x03\xfe\0\0\x02\0\x09\0\0\x04\xfe\xff\xff\xff\xff\xff\xff\xff\x7f",
+    ];
+    for answer in answers {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let store = machine(&url(listener.local_addr().unwrap().port(), "t", "&timeout=30"));
+        let server = std::thread::spawn(move || answer_once(&listener, answer));
+        let begun = Instant::now();
+        tells(&failure(&store), ErrorKind::Unreachable, &["127.0.0.1", "answers"]);
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        server.join().unwrap();
+    }
 }
 
 #[test]

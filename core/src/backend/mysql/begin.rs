@@ -13,6 +13,10 @@ use crate::store::{Begun, Found, Lease};
 /// a second.
 const ANOTHER_LOOK: Duration = Duration::from_millis(20);
 
+/// Who does not want to wait waits so long nevertheless: a request ends without waiting until its lock was given back
+/// ([`super::commit`]), and the one that comes after it is not to find the lock taken.
+const JUST_LET_GO: Duration = Duration::from_millis(50);
+
 impl Mysql {
     /// Reads a session without a lease.
     pub(super) fn begin_shared(&self, id: SessionId<'_>, known: Option<Version>) -> Result<Begun> {
@@ -32,7 +36,7 @@ impl Mysql {
         let begun = Instant::now();
         let (taken, connection) = self.with(&mut |connection, table| {
             loop {
-                let left = self.lock_wait.saturating_sub(begun.elapsed());
+                let left = self.lock_wait.max(JUST_LET_GO).saturating_sub(begun.elapsed());
                 let slice = connection.slice(left);
                 let (now, mariadb) = (now(), connection.mariadb);
                 // What the session was found to be, for the statement that gives back the lock of a missing one.

@@ -115,14 +115,19 @@ impl Connection {
              SELECT @@max_allowed_packet,VERSION(),@@global.read_only;\
              SHOW VARIABLES WHERE Variable_name IN ('wsrep_on','group_replication_group_name')"
         ))?;
-        let text = |column| answers[2].first(column).map(String::from_utf8_lossy).unwrap_or_default();
+        let [_, _, settings, variables] = &answers[..] else {
+            return Err(connection.failed(fewer().into()));
+        };
+        let text = |column| settings.first(column).map(String::from_utf8_lossy).unwrap_or_default();
         connection.room = text(0).parse::<usize>().unwrap_or(LARGEST_PACKET).saturating_sub(PACKET_SLACK);
         connection.mariadb = text(1).contains("MariaDB");
         connection.read_only = !matches!(text(2).as_ref(), "0" | "OFF");
         // A server that knows nothing of clusters does not have the variables at all.
         let says = |name: &[u8], unset: &[&[u8]]| {
-            let named = |row: &&Vec<Option<Vec<u8>>>| row[0].as_deref() == Some(name);
-            let value = answers[3].rows.iter().find(named).and_then(|row| row[1].as_deref());
+            let value = variables.rows.iter().find_map(|row| match &row[..] {
+                [Some(named), value] if named == name => value.as_deref(),
+                _ => None,
+            });
             value.is_some_and(|value| !value.is_empty() && !unset.contains(&value))
         };
         connection.galera = says(b"wsrep_on", &[b"OFF", b"0"]);
@@ -149,9 +154,12 @@ impl Connection {
         self.rest.clear();
         let answer = match &mut self.wire {
             Some(wire) => ask(wire, sql, number),
-            None => self.exchange(sql).map(|mut answers| {
+            None => self.exchange(sql).and_then(|mut answers| {
+                if answers.len() <= number {
+                    return Err(fewer().into());
+                }
                 self.rest = answers.split_off(number + 1);
-                answers.swap_remove(number)
+                Ok(answers.swap_remove(number))
             }),
         };
         self.used = Instant::now();
@@ -244,9 +252,16 @@ fn ask(wire: &mut Wire, sql: &str, number: usize) -> mysql::Result<Answer> {
     wire.send(sql)?;
     wire.settle()?;
     for _ in 0..number {
-        wire.answer()?;
+        if !wire.answer()?.1 {
+            return Err(fewer().into());
+        }
     }
     Ok(wire.answer()?.0)
+}
+
+/// As of a server, or of something in front of it, that does not know several statements in one packet.
+fn fewer() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "of several statements it answers some only")
 }
 
 fn bytes_of(value: Value) -> Option<Vec<u8>> {

@@ -29,6 +29,9 @@ const MORE: u16 = 8;
 const KEPT: usize = 256 << 10;
 /// What is read at once at least, if it is there.
 const READ: usize = 16 << 10;
+/// The most that is received for one packet of statements: somewhat more than one field may have, which is the 1 GiB that
+/// `max_allowed_packet` ends at on every server.
+const MOST: usize = (1 << 30) + (1 << 20);
 
 /// A connection without encryption.
 pub(super) struct Wire {
@@ -41,12 +44,14 @@ pub(super) struct Wire {
     owed: usize,
     /// The number that the next packet has to have.
     number: u8,
+    /// How much has been received of the answers that are being read.
+    received: usize,
 }
 
 impl Wire {
     /// On a socket on which nothing is under way.
     pub(super) fn new(socket: OwnedFd) -> Wire {
-        Wire { socket: socket.into(), buffer: Vec::new(), from: 0, to: 0, owed: 0, number: 1 }
+        Wire { socket: socket.into(), buffer: Vec::new(), from: 0, to: 0, owed: 0, number: 1, received: 0 }
     }
 
     /// Sends statements.
@@ -81,16 +86,24 @@ impl Wire {
     }
 
     /// Reads what was left for later, so that the next answer is that to what was sent last. An error there is one of the
-    /// connection: nobody asks any more what those statements did, but they must not fail.
+    /// connection, whatever it is: nobody asks any more what those statements did, but they must not fail, and it says
+    /// nothing about those that were sent last.
     pub(super) fn settle(&mut self) -> mysql::Result<()> {
         while self.owed > 1 {
-            self.answer()?;
+            self.answer().map_err(|error| match error {
+                mysql::Error::MySqlError(refusal) => io::Error::new(ErrorKind::ConnectionAborted, refusal).into(),
+                error => error,
+            })?;
         }
         Ok(())
     }
 
     /// Reads the next answer, and whether another one belongs to the same packet of statements.
     pub(super) fn answer(&mut self) -> mysql::Result<(Answer, bool)> {
+        // Who stands between has answered fewer statements than there were.
+        if self.owed == 0 {
+            return Err(strange().into());
+        }
         let mut answer = Answer { affected: 0, rows: Vec::new() };
         let first = self.packet()?;
         let first = &self.buffer[first];
@@ -147,7 +160,7 @@ impl Wire {
     /// All answers of a packet of statements have been read.
     fn end(&mut self) {
         self.owed -= 1;
-        self.number = 1;
+        (self.number, self.received) = (1, 0);
         if self.from == self.to && self.buffer.len() > KEPT {
             self.buffer = Vec::new();
             (self.from, self.to) = (0, 0);
@@ -169,6 +182,10 @@ impl Wire {
             let head = self.from + length;
             let head = &self.buffer[head..head + 4];
             let (part, number) = (u32::from_le_bytes([head[0], head[1], head[2], 0]) as usize, head[3]);
+            self.received += 4 + part;
+            if self.received > MOST {
+                return Err(io::Error::new(ErrorKind::ConnectionAborted, "its answer does not end"));
+            }
             self.fill(length + 4 + part)?;
             let head = self.from + length;
             // Why a server ends an idle connection it says without being asked.
@@ -369,6 +386,52 @@ mod tests {
         writer.join().unwrap();
         assert_eq!(answer.rows, [[None, Some(vec![0xfe; 1 << 16])]]);
         assert!(!more && !wire.owes());
+    }
+
+    #[test]
+    fn what_comes_to_an_answer_left_for_later_says_nothing_about_what_is_sent_next() {
+        let (mut wire, mut server) = wire();
+        wire.send("DO").unwrap();
+        wire.send("UPDATE").unwrap();
+        server.write_all(&packet(1, b"\xff\xbd\x04#40001Deadlock")).unwrap();
+        match wire.settle().unwrap_err() {
+            // Else the update would be sent again, although the server is about to carry it out.
+            mysql::Error::IoError(error) => assert_eq!(error.kind(), ErrorKind::ConnectionAborted),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn fewer_answers_than_statements_are_an_error_and_nothing_is_waited_for() {
+        let (mut wire, mut server) = wire();
+        wire.send("SET;SELECT").unwrap();
+        server.write_all(&ok(1, 0, false)).unwrap();
+        assert!(!wire.answer().unwrap().1);
+        assert!(wire.answer().is_err());
+        assert!(!wire.owes());
+    }
+
+    #[test]
+    fn an_answer_without_an_end_is_given_up_before_it_fills_the_memory() {
+        let (mut wire, mut server) = wire();
+        wire.send("SELECT").unwrap();
+        // As if most of it had been received already.
+        wire.received = MOST - (1 << 18);
+        let writer = std::thread::spawn(move || {
+            let head = [packet(1, &[1]), packet(2, b"def"), packet(3, &[0xfe, 0, 0, 2, 0])].concat();
+            server.write_all(&head).unwrap();
+            let row = [&[0xfd, 0, 0x40, 0][..], &[b'x'; 1 << 14]].concat();
+            let mut number = 3_u8;
+            loop {
+                number = number.wrapping_add(1);
+                if server.write_all(&packet(number, &row)).is_err() {
+                    return;
+                }
+            }
+        });
+        assert!(wire.answer().unwrap_err().to_string().contains("does not end"));
+        drop(wire);
+        writer.join().unwrap();
     }
 
     #[test]
