@@ -95,14 +95,19 @@ fn slots(buffer: &Buffer, name: &str) -> Vec<Slot> {
 
 /// Writes an entry and returns what would be its slot, as a process that is killed right then does.
 pub(super) fn write_only(buffer: &Buffer, name: &str, payload: &[u8]) -> Slot {
+    try_write_only(buffer, name, payload).unwrap()
+}
+
+/// The same; `None`: there is no room.
+fn try_write_only(buffer: &Buffer, name: &str, payload: &[u8]) -> Option<Slot> {
     let live = buffer.live.read();
     let mut writer = live.writer(&buffer.shared);
     let key = Key::of(&live.memory, id(name));
     let record = record(payload.to_vec());
-    let spot = writer.take(frame::units(name.len(), HEADER + payload.len())).unwrap().unwrap();
+    let spot = writer.take(frame::units(name.len(), HEADER + payload.len())).unwrap()?;
     frame::write(&live.memory, spot.unit, name.as_bytes(), &entry::session_header(id(name), &record), payload);
     live.memory.touch(key.bucket, spot.unit);
-    Slot::new(&key, spot, true)
+    Some(Slot::new(&key, spot, true))
 }
 
 /// Names that share a bucket.
@@ -223,6 +228,7 @@ fn nothing_unflushed_is_ever_lost_and_nothing_outdated_is_ever_read() {
         for step in 0..12_000u32 {
             let buffer = &buffers[random.random_range(0..2)];
             let name = format!("s{}", random.random_range(0..300));
+            let mut is_full = false;
             match random.random_range(0..100) {
                 0..60 => {
                     let length = random.random_range(0..=largest);
@@ -230,12 +236,7 @@ fn nothing_unflushed_is_ever_lost_and_nothing_outdated_is_ever_read() {
                     payload.resize(length.max(4), step as u8);
                     match put(buffer, &name, &payload) {
                         Put::Done => drop(model.insert(name, (payload, false))),
-                        _ => {
-                            full += 1;
-                            let settled = flush(buffer);
-                            assert!(settled > 0, "it is full of what the store has: {:?}", buffer.report());
-                            model.values_mut().for_each(|(_, flushed)| *flushed = true);
-                        }
+                        _ => is_full = true,
                     }
                 }
                 60..62 => {
@@ -248,7 +249,7 @@ fn nothing_unflushed_is_ever_lost_and_nothing_outdated_is_ever_read() {
                 }
                 63 => buffer.rest().unwrap(),
                 // What a killed process leaves.
-                64 => drop(write_only(buffer, &name, &[7; 300])),
+                64 => is_full = try_write_only(buffer, &name, &[7; 300]).is_none(),
                 _ => match (payload(buffer, &name), model.get(&name)) {
                     (Some(found), Some((payload, _))) => assert!(found == *payload, "step {step}: other content"),
                     (None, Some((_, flushed))) => {
@@ -258,6 +259,12 @@ fn nothing_unflushed_is_ever_lost_and_nothing_outdated_is_ever_read() {
                     (Some(_), None) => panic!("step {step}: {name} came back"),
                     (None, None) => {}
                 },
+            }
+            if is_full {
+                full += 1;
+                let settled = flush(buffer);
+                assert!(settled > 0, "it is full of what the store has: {:?}", buffer.report());
+                model.values_mut().for_each(|(_, flushed)| *flushed = true);
             }
         }
         assert_eq!(buffers[0].shared.get(Counter::DamagedValues), 0);
