@@ -20,6 +20,8 @@ use objects::{Lent, Object};
 
 /// Ids with at least this many random bits are nobody else's, so nobody looks them up.
 const ENOUGH_BITS: usize = 128;
+/// So many different settings are kept open; beyond, those that are in use.
+const MOST_OPENED: usize = 64;
 
 thread_local! {
     static THREAD: RefCell<Thread> = RefCell::new(Thread::default());
@@ -145,6 +147,10 @@ impl Thread {
     fn sessions_of(&mut self, raw: Raw) -> Result<Rc<Sessions>> {
         if let Some(sessions) = self.opened.get(&raw) {
             return Ok(Rc::clone(sessions));
+        }
+        if self.opened.len() >= MOST_OPENED {
+            // Each has a file open, and an application may make up settings with every request.
+            self.opened.retain(|_, sessions| Rc::strong_count(sessions) > 1);
         }
         let sessions = Rc::new(Sessions::open(&Settings::parse(&raw)?)?);
         self.opened.insert(raw, Rc::clone(&sessions));
