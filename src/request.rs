@@ -66,8 +66,7 @@ pub fn with<T>(work: impl FnOnce(&mut Thread) -> T) -> T {
 
 /// Writes to PHP's log what happened out of sight. Not within [`with`]: PHP's log allocates, and may never return.
 pub fn tell_notices() {
-    for notice in with(|thread| thread.current.as_ref().map_or_else(Vec::new, |current| current.host().take_notices()))
-    {
+    for notice in with(Thread::take_notices) {
         report::log(&notice);
     }
 }
@@ -89,6 +88,11 @@ fn is_unguessable(id: &[u8]) -> bool {
 }
 
 impl Thread {
+    fn take_notices(&mut self) -> Vec<Error> {
+        let stores = self.current.iter().chain(self.objects.values().filter_map(Object::store));
+        stores.flat_map(|store| store.host().take_notices()).collect()
+    }
+
     /// Chooses the store that the settings and `save_path` mean, and opens it if need be.
     pub fn open(&mut self, save_path: &[u8]) -> Result<()> {
         self.fresh = None;

@@ -49,6 +49,10 @@ fn same_store(one: &Rc<Sessions>, other: &Rc<Sessions>) -> bool {
 }
 
 impl Object {
+    pub(super) fn store(&self) -> Option<&Rc<Sessions>> {
+        self.store.as_ref().map(|(sessions, _)| sessions)
+    }
+
     /// Of what the parent opened nothing is used in a child, and nothing closed.
     fn forked(&mut self) {
         std::mem::forget(self.store.take());
