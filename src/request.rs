@@ -42,6 +42,8 @@ pub struct Thread {
     seen: i64,
     /// The session in use, and the store it is of.
     held: Option<(Rc<Sessions>, Held)>,
+    /// The opened object that has the session in use as well, and keeps it until it is closed itself.
+    heir: Option<ObjectId>,
     /// The id made last, until it is used or the session closed.
     fresh: Option<Box<[u8]>>,
     /// The failure of a validation, which the read that follows reports.
@@ -242,7 +244,8 @@ impl Thread {
             if let Some((sessions, held)) = self.lent(&sessions, id) {
                 return sessions.reread(held);
             }
-        } else if let Some((sessions, mut held)) = self.take_from_objects(&sessions, id) {
+        } else if let Some((object, sessions, mut held)) = self.take_from_objects(&sessions, id) {
+            self.heir = Some(object);
             let payload = sessions.reread(&mut held);
             self.held = Some((sessions, held));
             return payload;
@@ -303,8 +306,11 @@ impl Thread {
     }
 
     fn release(&mut self) {
-        if let Some((sessions, held)) = self.held.take() {
-            self.last = Some(sessions.release(held));
+        let heir = self.heir.take();
+        let Some((sessions, held)) = self.held.take() else { return };
+        match heir.filter(|heir| self.objects.get(heir).is_some_and(Object::is_open)) {
+            Some(heir) => self.leave_to(heir, sessions, held),
+            None => self.last = Some(sessions.release(held)),
         }
     }
 
