@@ -53,6 +53,17 @@ $again = new Rustdb\SessionHandler();
 $again->open('', '');
 session_write_close();
 var_dump(lock_is_free('three'));
+
+echo "several objects\n";
+$other = new Rustdb\SessionHandler();
+$other->open('', '');
+$again->read('four');
+$other->read('four');
+$again->read('four');
+$again->close();
+var_dump(lock_is_free('four'));
+$other->close();
+var_dump(lock_is_free('four'));
 ?>
 --CLEAN--
 <?php
@@ -77,5 +88,8 @@ string(6) "a|i:1;"
 bool(true)
 closed before PHP's own, opened again, or gone
 bool(true)
+bool(false)
+bool(true)
+several objects
 bool(false)
 bool(true)

@@ -41,6 +41,8 @@ pub struct Object {
 /// A session in use.
 pub struct Lent {
     object: ObjectId,
+    /// Opened ones that have it in use as well, and keep it when that one lets go.
+    others: Vec<ObjectId>,
     sessions: Rc<Sessions>,
     held: Held,
 }
@@ -143,7 +145,7 @@ impl Thread {
             let Some(held) = sessions.begin(parsed, access)? else { return Ok(false) };
             let exists = held.exists();
             match may_lock && exists {
-                true => self.lent.push(Lent { object, sessions, held }),
+                true => self.lent.push(Lent { object, others: Vec::new(), sessions, held }),
                 false => self.last = Some(sessions.release(held)),
             }
             Ok(exists)
@@ -171,9 +173,11 @@ impl Thread {
         let sessions = self.object_sessions(object)?;
         if let Some(place) = self.lent.iter().position(|lent| lent.is(&sessions, id)) {
             let lent = &mut self.lent[place];
-            if opened {
-                // Kept until this one is closed, then, whoever read it first.
-                lent.object = object;
+            if opened && lent.object != object {
+                // Kept until this one is closed, then, and whoever was opened and read it first.
+                let first = std::mem::replace(&mut lent.object, object);
+                lent.others.retain(|other| *other != object);
+                lent.others.extend(self.objects.get(&first).filter(|first| first.opened).map(|_| first));
             }
             return match lent.held.take_payload() {
                 Some(payload) => Ok(payload),
@@ -199,7 +203,7 @@ impl Thread {
         let payload = held.take_payload().unwrap_or_default();
         match access {
             Access::ReadOnly => self.last = Some(sessions.release(held)),
-            _ => self.lent.push(Lent { object, sessions, held }),
+            _ => self.lent.push(Lent { object, others: Vec::new(), sessions, held }),
         }
         Ok(payload)
     }
@@ -267,7 +271,7 @@ impl Thread {
     /// PHP's own handler lets go of a session that an opened object has in use as well.
     pub(super) fn leave_to(&mut self, object: ObjectId, sessions: Rc<Sessions>, held: Held) {
         self.last = Some(held.report);
-        self.lent.push(Lent { object, sessions, held });
+        self.lent.push(Lent { object, others: Vec::new(), sessions, held });
     }
 
     /// A session that an object has, for what PHP's own handler wants of it besides its own one.
@@ -307,6 +311,12 @@ impl Thread {
 
     fn let_go_all_of(&mut self, object: ObjectId) {
         self.heir.take_if(|heir| *heir == object);
+        for lent in &mut self.lent {
+            lent.others.retain(|other| *other != object);
+            if lent.object == object {
+                lent.object = lent.others.pop().unwrap_or(object);
+            }
+        }
         self.let_go(|lent| lent.object == object);
     }
 
