@@ -255,6 +255,8 @@ extern "C" fn destroy(frame: &mut ExecuteData, result: &mut Zval) {
 fn commit(frame: &ExecuteData, id: &[u8], intent: Intent<'_>, result: &mut Zval) {
     let lifetime = ini::gc_maxlifetime();
     let done = attempt(|| request::with(|thread| thread.object_commit(this(frame), id, intent, lifetime)));
+    // Nobody may ever call `close`.
+    let _ = catch_unwind(request::tell_notices);
     answer(result, done.is_some());
 }
 

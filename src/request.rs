@@ -22,6 +22,8 @@ use succession::Succession;
 
 /// Ids with at least this many random bits are nobody else's, so nobody looks them up.
 const ENOUGH_BITS: usize = 128;
+/// So many different settings are kept open; beyond, those that are in use.
+const MOST_OPENED: usize = 64;
 
 thread_local! {
     static THREAD: RefCell<Thread> = RefCell::new(Thread::default());
@@ -42,6 +44,8 @@ pub struct Thread {
     seen: i64,
     /// The session in use, and the store it is of.
     held: Option<(Rc<Sessions>, Held)>,
+    /// The opened object that has the session in use as well, and keeps it until it is closed itself.
+    heir: Option<ObjectId>,
     /// The id made last, until it is used or the session closed.
     fresh: Option<Box<[u8]>>,
     /// The failure of a validation, which the read that follows reports.
@@ -68,8 +72,7 @@ pub fn with<T>(work: impl FnOnce(&mut Thread) -> T) -> T {
 
 /// Writes to PHP's log what happened out of sight. Not within [`with`]: PHP's log allocates, and may never return.
 pub fn tell_notices() {
-    for notice in with(|thread| thread.current.as_ref().map_or_else(Vec::new, |current| current.host().take_notices()))
-    {
+    for notice in with(Thread::take_notices) {
         report::log(&notice);
     }
 }
@@ -92,6 +95,11 @@ fn is_unguessable(id: &[u8]) -> bool {
 }
 
 impl Thread {
+    fn take_notices(&mut self) -> Vec<Error> {
+        let stores = self.current.iter().chain(self.objects.values().filter_map(Object::store));
+        stores.flat_map(|store| store.host().take_notices()).collect()
+    }
+
     /// Chooses the store that the settings and `save_path` mean, and opens it if need be.
     pub fn open(&mut self, save_path: &[u8]) -> Result<()> {
         self.fresh = None;
@@ -151,6 +159,10 @@ impl Thread {
     fn sessions_of(&mut self, raw: Raw) -> Result<Rc<Sessions>> {
         if let Some(sessions) = self.opened.get(&raw) {
             return Ok(Rc::clone(sessions));
+        }
+        if self.opened.len() >= MOST_OPENED {
+            // Each has a file open, and an application may make up settings with every request.
+            self.opened.retain(|_, sessions| Rc::strong_count(sessions) > 1);
         }
         let sessions = Rc::new(Sessions::open(&Settings::parse(&raw)?)?);
         self.opened.insert(raw, Rc::clone(&sessions));
@@ -243,7 +255,8 @@ impl Thread {
             if let Some((sessions, held)) = self.lent(&sessions, id) {
                 return sessions.reread(held);
             }
-        } else if let Some((sessions, mut held)) = self.take_from_objects(&sessions, id) {
+        } else if let Some((object, sessions, mut held)) = self.take_from_objects(&sessions, id) {
+            self.heir = Some(object);
             let payload = sessions.reread(&mut held);
             self.held = Some((sessions, held));
             return payload;
@@ -304,8 +317,11 @@ impl Thread {
     }
 
     fn release(&mut self) {
-        if let Some((sessions, held)) = self.held.take() {
-            self.last = Some(sessions.release(held));
+        let heir = self.heir.take();
+        let Some((sessions, held)) = self.held.take() else { return };
+        match heir.filter(|heir| self.objects.get(heir).is_some_and(Object::is_open)) {
+            Some(heir) => self.leave_to(heir, sessions, held),
+            None => self.last = Some(sessions.release(held)),
         }
     }
 

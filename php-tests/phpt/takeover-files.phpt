@@ -15,6 +15,13 @@ store_create();
 var_dump(ini_set('session.save_handler', 'files'), ini_get('session.save_handler'), App\use_session());
 var_dump(ini_alter('session.save_handler', 'FILES'), session_module_name('files'), session_module_name(), App\use_session());
 // All else is PHP's matter.
+foreach ([fn () => ini_set('session.save_handler', 'files', 'more'), fn () => session_module_name('files', 'more')] as $wrong) {
+    try {
+        $wrong();
+    } catch (ArgumentCountError $error) {
+        echo $error->getMessage(), "\n";
+    }
+}
 var_dump(ini_set('session.name', 'files'), ini_get('session.name'), ini_set('precision', '10'), ini_set('no.such', 'files'));
 var_dump(@session_module_name('nonsense'), @ini_set('session.save_handler', 'user'));
 var_dump(session_set_save_handler(new App\Other()), session_module_name(), session_module_name('files'), session_module_name());
@@ -35,6 +42,8 @@ string(6) "rustdb"
 string(6) "rustdb"
 string(6) "rustdb"
 string(6) "rustdb"
+ini_set() expects exactly 2 arguments, 3 given
+session_module_name() expects at most 1 argument, 2 given
 string(9) "PHPSESSID"
 string(5) "files"
 string(2) "14"

@@ -2,9 +2,10 @@
 //!
 //! Whoever has a session in this thread, the handler of PHP or any of the objects, has it for all of them: the others
 //! read and write through the one who has it, so that no request waits for itself. An object that was opened, as PHP
-//! opens a handler, keeps its session until it is closed. One that was not, as Laravel's, keeps the session that was
-//! read last until it is written or destroyed. A read that would make this thread wait while it has a session locked
-//! takes no lock: two requests that read the same two sessions in different order never wait for each other.
+//! opens a handler, keeps its session until it is closed, also when PHP's own session had it meanwhile. One that was
+//! not, as Laravel's, keeps the session that was read last until it is written or destroyed. A read that would make this
+//! thread wait while it has a session locked takes no lock: two requests that read the same two sessions in different
+//! order never wait for each other.
 
 use std::rc::Rc;
 
@@ -40,6 +41,8 @@ pub struct Object {
 /// A session in use.
 pub struct Lent {
     object: ObjectId,
+    /// Opened ones that have it in use as well, and keep it when that one lets go.
+    others: Vec<ObjectId>,
     sessions: Rc<Sessions>,
     held: Held,
 }
@@ -49,6 +52,14 @@ fn same_store(one: &Rc<Sessions>, other: &Rc<Sessions>) -> bool {
 }
 
 impl Object {
+    pub(super) fn is_open(&self) -> bool {
+        self.opened
+    }
+
+    pub(super) fn store(&self) -> Option<&Rc<Sessions>> {
+        self.store.as_ref().map(|(sessions, _)| sessions)
+    }
+
     /// Of what the parent opened nothing is used in a child, and nothing closed.
     fn forked(&mut self) {
         std::mem::forget(self.store.take());
@@ -68,7 +79,7 @@ impl Thread {
 
     /// The object is no more.
     pub fn object_gone(&mut self, object: ObjectId) {
-        self.let_go(|lent| lent.object == object);
+        self.let_go_all_of(object);
         self.objects.remove(&object);
     }
 
@@ -101,7 +112,7 @@ impl Thread {
 
     /// Lets go of what the object has.
     pub fn object_close(&mut self, object: ObjectId) {
-        self.let_go(|lent| lent.object == object);
+        self.let_go_all_of(object);
         let state = self.object(object);
         *state = Object { settings: state.settings.take(), store: state.store.take(), ..Object::default() };
     }
@@ -134,7 +145,7 @@ impl Thread {
             let Some(held) = sessions.begin(parsed, access)? else { return Ok(false) };
             let exists = held.exists();
             match may_lock && exists {
-                true => self.lent.push(Lent { object, sessions, held }),
+                true => self.lent.push(Lent { object, others: Vec::new(), sessions, held }),
                 false => self.last = Some(sessions.release(held)),
             }
             Ok(exists)
@@ -162,9 +173,11 @@ impl Thread {
         let sessions = self.object_sessions(object)?;
         if let Some(place) = self.lent.iter().position(|lent| lent.is(&sessions, id)) {
             let lent = &mut self.lent[place];
-            if opened {
-                // Kept until this one is closed, then, whoever read it first.
-                lent.object = object;
+            if opened && lent.object != object {
+                // Kept until this one is closed, then, and whoever was opened and read it first.
+                let first = std::mem::replace(&mut lent.object, object);
+                lent.others.retain(|other| *other != object);
+                lent.others.extend(self.objects.get(&first).filter(|first| first.opened).map(|_| first));
             }
             return match lent.held.take_payload() {
                 Some(payload) => Ok(payload),
@@ -172,7 +185,11 @@ impl Thread {
             };
         }
         if let Some((sessions, held)) = self.in_use(&sessions, id) {
-            return sessions.reread(held);
+            let payload = sessions.reread(held);
+            if opened {
+                self.heir = Some(object);
+            }
+            return payload;
         }
         if !opened {
             self.let_go_unopened();
@@ -186,7 +203,7 @@ impl Thread {
         let payload = held.take_payload().unwrap_or_default();
         match access {
             Access::ReadOnly => self.last = Some(sessions.release(held)),
-            _ => self.lent.push(Lent { object, sessions, held }),
+            _ => self.lent.push(Lent { object, others: Vec::new(), sessions, held }),
         }
         Ok(payload)
     }
@@ -240,11 +257,21 @@ impl Thread {
         !self.lent.is_empty() || self.held.as_ref().is_some_and(|(_, held)| held.may_write())
     }
 
-    /// PHP's own handler is about to use a session: if an object has it, it is PHP's from now on.
-    pub(super) fn take_from_objects(&mut self, sessions: &Rc<Sessions>, id: &[u8]) -> Option<(Rc<Sessions>, Held)> {
+    /// PHP's own handler is about to use a session: if an object has it, it is PHP's until PHP lets go of it.
+    pub(super) fn take_from_objects(
+        &mut self,
+        sessions: &Rc<Sessions>,
+        id: &[u8],
+    ) -> Option<(ObjectId, Rc<Sessions>, Held)> {
         let place = self.lent.iter().position(|lent| lent.is(sessions, id))?;
         let lent = self.lent.swap_remove(place);
-        Some((lent.sessions, lent.held))
+        Some((lent.object, lent.sessions, lent.held))
+    }
+
+    /// PHP's own handler lets go of a session that an opened object has in use as well.
+    pub(super) fn leave_to(&mut self, object: ObjectId, sessions: Rc<Sessions>, held: Held) {
+        self.last = Some(held.report);
+        self.lent.push(Lent { object, others: Vec::new(), sessions, held });
     }
 
     /// A session that an object has, for what PHP's own handler wants of it besides its own one.
@@ -271,12 +298,26 @@ impl Thread {
     /// What the parent has in use is neither used nor let go in a child.
     pub(super) fn forget_objects_of_parent(&mut self) {
         self.objects.values_mut().for_each(Object::forked);
+        if let Some(object) = self.heir.take().and_then(|heir| self.objects.get_mut(&heir)) {
+            object.inherited.clone_from(&self.inherited);
+        }
         for lent in self.lent.drain(..) {
             if let Some(object) = self.objects.get_mut(&lent.object) {
                 object.inherited = Some(lent.held.id().into());
             }
             std::mem::forget(lent);
         }
+    }
+
+    fn let_go_all_of(&mut self, object: ObjectId) {
+        self.heir.take_if(|heir| *heir == object);
+        for lent in &mut self.lent {
+            lent.others.retain(|other| *other != object);
+            if lent.object == object {
+                lent.object = lent.others.pop().unwrap_or(object);
+            }
+        }
+        self.let_go(|lent| lent.object == object);
     }
 
     fn let_go(&mut self, whose: impl Fn(&Lent) -> bool) {

@@ -43,11 +43,21 @@ fn answer_with_handler(result: *mut Zval) {
 
 unsafe extern "C" fn module_name(frame: *mut zend_execute_data, result: *mut Zval) {
     // SAFETY: PHP calls this with the frame of the function.
-    if WANTED.get() && is_files(unsafe { argument(frame, 0) }) && takes_files() {
-        return answer_with_handler(result);
+    unsafe {
+        if WANTED.get() && count(frame) == 1 && is_files(argument(frame, 0)) && takes_files() {
+            return answer_with_handler(result);
+        }
+        HOOKS[0].leave_to_php(frame, result);
     }
-    // SAFETY: in the replacement, with its arguments.
-    unsafe { HOOKS[0].leave_to_php(frame, result) };
+}
+
+/// How many arguments there are. Of a wrong number PHP says so.
+///
+/// # Safety
+/// In a function of PHP's, with its frame.
+unsafe fn count(frame: *mut zend_execute_data) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe { (*frame).This.u2.num_args }
 }
 
 /// Whether these are the arguments of a choice that is taken over.
@@ -56,8 +66,8 @@ unsafe extern "C" fn module_name(frame: *mut zend_execute_data, result: *mut Zva
 /// In the replacement of `ini_set()`, with its frame.
 unsafe fn chooses_files(frame: *mut zend_execute_data) -> bool {
     // SAFETY: the caller's promise.
-    let (name, value) = unsafe { (argument(frame, 0), argument(frame, 1)) };
-    WANTED.get() && is_text(name, b"session.save_handler") && is_files(value) && takes_files()
+    let (two, name, value) = unsafe { (count(frame) == 2, argument(frame, 0), argument(frame, 1)) };
+    WANTED.get() && two && is_text(name, b"session.save_handler") && is_files(value) && takes_files()
 }
 
 fn is_files(value: Option<&mut Zval>) -> bool {

@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_char};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 
 use ext_php_rs::ffi::{
-    _efree, ext_php_rs_zend_string_init, zend_execute_data, zend_fcall_info_cache, zend_is_callable_ex,
+    _efree, ext_php_rs_executor_globals, ext_php_rs_zend_string_init, zend_execute_data, zend_fcall_info_cache,
+    zend_is_callable_ex,
 };
 use ext_php_rs::types::{ZendObject, Zval};
 use ext_php_rs::zend::ClassEntry;
@@ -31,6 +32,9 @@ const SHUTDOWN: &CStr = c"session_shutdown";
 const MOST_WITH_OBJECT: u32 = 2;
 const FEWEST_FUNCTIONS: u32 = 6;
 const MOST_FUNCTIONS: u32 = 9;
+/// Where among the functions those are that read and write.
+const READ: usize = 2;
+const WRITE: usize = 3;
 
 thread_local! {
     /// What is about to be taken over.
@@ -41,21 +45,30 @@ unsafe extern "C" fn set_save_handler(frame: *mut zend_execute_data, result: *mu
     // SAFETY: PHP calls this with the frame of the function.
     let (count, object) = unsafe { ((*frame).This.u2.num_args, argument(frame, 0)) };
     let with_object = count <= MOST_WITH_OBJECT;
+    // Both may run code of the application's, which comes before anything is looked into.
     // SAFETY: in the replacement, with its arguments.
-    let functions = unsafe { functions(frame, count) };
+    let callable = unsafe { are_callable(frame, count) };
+    // SAFETY: PHP's globals of this thread.
+    if !callable && unsafe { !(*ext_php_rs_executor_globals()).exception.is_null() } {
+        // Thrown while a class was loaded; PHP's own check, which would load it once more, ends so too.
+        return;
+    }
+    let possible = (with_object || callable) && catch_unwind(is_possible).unwrap_or(false);
     let judged = catch_unwind(AssertUnwindSafe(|| {
-        let taken = match functions {
-            _ if !is_possible() => None,
-            Some([read, write]) => judge_function(read).filter(|_| judge_function(write).is_some()),
-            None if with_object => object.and_then(|object| judge(object.dereference().object()?)),
-            None => None,
+        let taken = match object {
+            _ if !possible => None,
+            Some(object) if with_object => judge(object.dereference().object()?),
+            // SAFETY: as above. The first answer is not kept, as the second question may not return.
+            _ if callable && unsafe { judge_function(frame, WRITE) }.is_some() => unsafe {
+                judge_function(frame, READ)
+            },
+            _ => None,
         };
-        let found = taken.is_some();
         // Kept where it outlives PHP's leaving by longjmp.
-        JUDGED.set(taken);
-        found
+        taken.map(|taken| JUDGED.set(Some(taken)))
     }));
-    if !judged.unwrap_or(false) {
+    let judged = judged.ok().flatten().is_some();
+    if !judged {
         // SAFETY: in the replacement, with its arguments and its place for the result.
         unsafe {
             HOOK.leave_to_php(frame, result);
@@ -85,45 +98,52 @@ unsafe extern "C" fn set_save_handler(frame: *mut zend_execute_data, result: *mu
     unsafe { (*result).set_bool(true) };
 }
 
-/// The object of a function, or its class where it is static; null where it has none.
-type Function = (*const ZendObject, *const ClassEntry);
-
-/// The form with functions: whose the third and the fourth are, which read and write. None unless all of them can be
-/// called, which PHP else says in its own words. The check loads classes, and may not return.
+/// The form with functions: whether all of them can be called, which PHP else says in its own words. The check loads
+/// classes, and may not return.
 ///
 /// # Safety
 /// In the replacement of `session_set_save_handler()`, with `count` arguments.
-unsafe fn functions(frame: *mut zend_execute_data, count: u32) -> Option<[Function; 2]> {
-    if !WANTED.get() || !(FEWEST_FUNCTIONS..=MOST_FUNCTIONS).contains(&count) {
-        return None;
-    }
-    let mut found = [(null(), null()); 2];
-    for place in 0..count as usize {
-        // SAFETY: the caller's promise; all zeroes is what PHP's own `empty_fcall_info_cache` is.
-        let (callable, mut cache) = unsafe { (argument(frame, place)?, std::mem::zeroed::<zend_fcall_info_cache>()) };
-        let mut error: *mut c_char = null_mut();
-        let (flags, nothing) = (IS_CALLABLE_SUPPRESS_DEPRECATIONS, null_mut());
-        // SAFETY: a value of PHP's, and places for the answers; the error is PHP's memory, for the caller to free.
-        unsafe {
-            if !zend_is_callable_ex(callable, null_mut(), flags, nothing, &raw mut cache, &raw mut error) {
-                if !error.is_null() {
-                    _efree(error.cast());
-                }
-                return None;
-            }
-            if let 2 | 3 = place {
-                found[place - 2] = (cache.object.cast_const(), cache.calling_scope.cast_const());
-            }
-            zend_release_fcall_info_cache(&raw mut cache);
-        }
-    }
-    Some(found)
+unsafe fn are_callable(frame: *mut zend_execute_data, count: u32) -> bool {
+    // SAFETY: the caller's promise.
+    WANTED.get()
+        && (FEWEST_FUNCTIONS..=MOST_FUNCTIONS).contains(&count)
+        && (0..count as usize).all(|place| unsafe { look_into_function(frame, place, |_, _| ()) }.is_some())
 }
 
-fn judge_function((object, class): Function) -> Option<Taken> {
-    // SAFETY: as PHP's check found them; the arguments keep the objects, and the objects their classes.
-    let (object, class) = unsafe { (object.as_ref(), class.as_ref()) };
-    judge_callable(object, class)
+/// Calls `look` with the object of a function and with its class, both of which may be missing, if it can be called. They
+/// are the function's, which code that the check runs may change or free: so `look` runs none, and keeps neither.
+///
+/// # Safety
+/// In the replacement of `session_set_save_handler()`.
+unsafe fn look_into_function<T>(
+    frame: *mut zend_execute_data,
+    place: usize,
+    look: impl FnOnce(Option<&ZendObject>, Option<&ClassEntry>) -> T,
+) -> Option<T> {
+    // SAFETY: the caller's promise; all zeroes is what PHP's own `empty_fcall_info_cache` is.
+    let (callable, mut cache) = unsafe { (argument(frame, place)?, std::mem::zeroed::<zend_fcall_info_cache>()) };
+    let mut error: *mut c_char = null_mut();
+    let (flags, nothing) = (IS_CALLABLE_SUPPRESS_DEPRECATIONS, null_mut());
+    // SAFETY: a value of PHP's, and places for the answers, which are valid or null and stay so until PHP runs again; the
+    // error is PHP's memory, for the caller to free.
+    unsafe {
+        if !zend_is_callable_ex(callable, null_mut(), flags, nothing, &raw mut cache, &raw mut error) {
+            if !error.is_null() {
+                _efree(error.cast());
+            }
+            return None;
+        }
+        let looked = look(cache.object.as_ref(), cache.calling_scope.as_ref());
+        zend_release_fcall_info_cache(&raw mut cache);
+        Some(looked)
+    }
+}
+
+/// # Safety
+/// As `look_into_function`.
+unsafe fn judge_function(frame: *mut zend_execute_data, place: usize) -> Option<Taken> {
+    // SAFETY: the caller's promise.
+    unsafe { look_into_function(frame, place, judge_callable) }.flatten()
 }
 
 /// Whether an object that is registered as a handler, or gives its methods as one, is to be taken over.
