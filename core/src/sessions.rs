@@ -26,7 +26,7 @@ use crate::migrate::Migration;
 use crate::process;
 use crate::record::{Expiry, Record, SessionId, Version, lifetime_of, now};
 use crate::shared::Counter;
-use crate::store::{Access, Begun, Change, Committed, Found, Lease};
+use crate::store::{Access, Change, Committed, Found, Lease};
 
 /// Sessions of one store, for one thread.
 pub struct Sessions {
