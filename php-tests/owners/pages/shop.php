@@ -61,6 +61,6 @@ $answer += ['is' => $session->all(), 'same_id_now' => $session->getId() === $cam
     'age' => time() - $meta->getCreated(), 'created' => $meta->getCreated(), 'used' => $meta->getLastUsed(), 'id' => $session->getId()];
 $session->save();
 // What rustdb did, where it is there.
-$answer['rustdb'] = function_exists('rustdb_status') ? rustdb_status()['request']['write'] : null;
+$answer['rustdb'] = function_exists('rustdb_status') ? rustdb_status()['request']['write'] ?? null : null;
 header('Content-Type: application/json');
 echo json_encode($answer);
