@@ -11,7 +11,7 @@ use rustdb_core::store::{Access, Backend, Batch, Change, Committed, Store};
 use crate::contract_support::{id, in_an_hour, lease, read, write};
 use crate::load::Load;
 use crate::nodes::Nodes;
-use crate::server::{Server, failure, machine, open, until, write_as};
+use crate::server::{Server, ask, failure, machine, open, until, write_as};
 
 const KEY: &str = "PHPREDIS_CLUSTER_SESSION:a";
 
@@ -155,13 +155,22 @@ fn a_planned_failover_in_a_cluster_loses_no_count() {
         until("it is under way", || load.total() > 400);
         let master = nodes.master_of(KEY);
         let replica = nodes.replica_of(master);
-        replica.tell(&["CLUSTER", "FAILOVER"]);
-        until("the replica is the master", || replica.replicates("role:master"));
+        // A busy machine may give it up after five seconds (`CLUSTER_MF_TIMEOUT` in Redis's cluster.h), and is asked again.
+        let mut asked: Option<Instant> = None;
+        until("the replica is the master", || {
+            if asked.is_none_or(|asked| asked.elapsed() > Duration::from_secs(6)) && !replica.replicates("role:master")
+            {
+                asked = Some(Instant::now());
+                let _ = ask(replica.port(), &["CLUSTER", "FAILOVER"]);
+            }
+            replica.replicates("role:master")
+        });
         let total = load.total();
         until("it goes on for a while", || load.total() > total + 1000);
     });
-    println!("the slowest increment took {:?}", load.longest());
-    load.check_exactly(&machines[0]);
+    println!("the slowest increment took {:?}; trouble {} times: {:?}", load.longest(), load.trouble(), load.failure());
+    let counts = load.acknowledged();
+    load.check(&machines[0], &counts, &counts);
 }
 
 /// Increments by four machines, in the middle of which a master comes to harm. Returns how long nobody could write to
