@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::chain::front::{self, Front};
-use crate::contents::Path;
+use crate::contents::{Path, VOLATILE_KEYS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrate;
 use crate::server::Server;
@@ -32,7 +32,7 @@ pub const ENTRIES: [(&str, &str); 14] = [
     ("gc_probability", "1"),
     ("gc_divisor", "1000"),
     ("migrate_from", ""),
-    ("volatile_keys", "Session._user.ts,Session.SessionHandlerDB.ts,_sf2_meta.u"),
+    ("volatile_keys", VOLATILE_KEYS),
     ("regenerate_grace", "0"),
 ];
 

@@ -324,13 +324,19 @@ impl Sessions {
         };
         if written != Written::None {
             held.committed = true;
-            if self.settings.write == WriteMode::Through {
-                self.host.flush_through(SessionId::parse(&held.id)?, self.settings.lock_wait)?;
-            }
+            self.flush_if_through(SessionId::parse(&held.id)?)?;
         }
         held.report.written = written;
         held.report.write += begun.elapsed();
         Ok(())
+    }
+
+    /// Waits until the store has a session that was committed, where it is written through.
+    fn flush_if_through(&self, id: SessionId<'_>) -> Result<()> {
+        match self.settings.write {
+            WriteMode::Through => self.host.flush_through(id, self.settings.lock_wait),
+            WriteMode::Behind => Ok(()),
+        }
     }
 
     /// Lets go of a session. Without a commit it stays as it was.

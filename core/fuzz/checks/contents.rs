@@ -11,7 +11,11 @@ const FORMATS: [Format; 3] = [Format::Php, Format::PhpSerialize, Format::PhpBina
 
 static PATHS: LazyLock<Vec<Path>> = LazyLock::new(|| {
     let own = ["a", "b", "a.b", "a.0", "a.b.c", "0", "!a", "account.current_user_id", "Session._user.id"];
-    own.iter().chain(VOLATILE_KEYS).map(|path| Path::parse(path).expect("the paths above are right")).collect()
+    own.iter()
+        .copied()
+        .chain(VOLATILE_KEYS.split(','))
+        .map(|path| Path::parse(path).expect("the paths above are right"))
+        .collect()
 });
 
 /// Reads an input in every format. Panics where something does not hold.

@@ -28,12 +28,9 @@ pub use format::Format;
 pub use path::Path;
 pub use scalar::Scalar;
 
-/// Where applications keep the id of the user: UserFrosting and ProcessWire.
-pub const USER_KEYS: &[&str] = &["account.current_user_id", "Session._user.id"];
-
-/// What changes with each request and means nothing else than that there was one.
+/// The paths, with commas between them, of what changes with each request and means nothing else than that there was one.
 ///
 /// - ProcessWire sets `Session._user.ts` (`Session::isValidSession` in wire/core/Session.php), and its SessionHandlerDB
 ///   a `ts` under its own name (`SessionHandlerDB::init`, by `Session::setFor`).
 /// - Symfony sets `_sf2_meta.u` (`MetadataBag::initialize` in its component http-foundation).
-pub const VOLATILE_KEYS: &[&str] = &["Session._user.ts", "Session.SessionHandlerDB.ts", "_sf2_meta.u"];
+pub const VOLATILE_KEYS: &str = "Session._user.ts,Session.SessionHandlerDB.ts,_sf2_meta.u";

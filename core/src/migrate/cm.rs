@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use redis::{Connection, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo};
 
-use super::{AGAIN, Keep, LARGEST, Old, wrong};
+use super::{AGAIN, Keep, LARGEST, Old, of_old_place, wrong};
 use crate::backend::pool::Pool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Expiry, MAX_LIFETIME, Record, SessionId, now};
@@ -29,9 +29,7 @@ impl Spec {
         if server.product != Product::Redis || server.tls || server.topology != Topology::Single {
             return Err(wrong("has layout=cm, which goes with redis:// and redis+unix:// only"));
         }
-        server
-            .refuse_other_options(&["layout", "prefix"])
-            .map_err(|e| e.about("rustdb.store", "rustdb.migrate_from"))?;
+        server.refuse_other_options(&["layout", "prefix"]).map_err(of_old_place)?;
         let prefix = server.option("prefix").unwrap_or("sess_").to_owned();
         Ok(Spec { server, prefix })
     }

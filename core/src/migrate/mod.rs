@@ -71,6 +71,11 @@ fn wrong(what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Config, format!("rustdb.migrate_from {what}"))
 }
 
+/// A failure of what else keeps sessions, as one of the old place.
+fn of_old_place(error: Error) -> Error {
+    error.about("rustdb.store", "rustdb.migrate_from")
+}
+
 /// The options of a URL that only this module knows.
 struct Options(BTreeMap<String, String>);
 
@@ -156,7 +161,7 @@ impl From {
                      \"mysql://USER:PASSWORD@HOST/DATABASE\", or \"memcached://HOST\""
                 ))
             })?
-            .map_err(|error| error.about("rustdb.store", "rustdb.migrate_from"))?;
+            .map_err(of_old_place)?;
         let remove = switch(server.options.remove("remove").as_deref())?;
         let lifetime = server.option("lifetime").map(seconds).transpose()?;
         let place = match server.option("layout") {

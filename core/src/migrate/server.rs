@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Keep, Old, wrong};
+use super::{Keep, Old, of_old_place, wrong};
 use crate::backend::mysql::Mysql;
 use crate::backend::redis::Redis;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ pub struct OnServer {
 
 /// The same failure, as one of this place.
 fn ours(error: Error) -> Error {
-    let error = error.about("rustdb.store", "rustdb.migrate_from");
+    let error = of_old_place(error);
     match error.to_string() {
         message if message.contains("rustdb.migrate_from") => error,
         message => Error::new(error.kind(), format!("rustdb.migrate_from: {message}")),

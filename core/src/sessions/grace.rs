@@ -15,7 +15,7 @@
 //! A lead to a session that is gone leads nowhere: the old id has no session, as without a lead.
 
 use super::{Held, Intent, Sessions, Written};
-use crate::config::{LockMode, WriteMode};
+use crate::config::LockMode;
 use crate::error::Result;
 use crate::lead;
 use crate::process;
@@ -180,12 +180,5 @@ impl Sessions {
         old.report.written = Written::Destroy;
         self.flush_if_through(id)?;
         Ok(true)
-    }
-
-    fn flush_if_through(&self, id: SessionId<'_>) -> Result<()> {
-        match self.settings.write {
-            WriteMode::Through => self.host.flush_through(id, self.settings.lock_wait),
-            WriteMode::Behind => Ok(()),
-        }
     }
 }
