@@ -16,7 +16,10 @@ use crate::lock::flusher::{Flusher, LEAST_WAIT};
 use crate::lock::{HostLocks, LockName};
 use crate::record::{Expiry, Record, SessionId, Version, now};
 use crate::shared::{Counter, Shared};
-use crate::store::{Access, Batch, Begun, Change, Committed, Found, Lease, Store, Sweep, too_slow};
+use crate::store::{
+    Access, Batch, Begun, ByUser, Change, Committed, Found, Lease, Listed, Store, Sweep, Whose, too_slow,
+};
+use crate::visitor::Visitor;
 
 /// Sessions brought to the store in one transaction.
 const BATCH: usize = 2048;
@@ -131,7 +134,7 @@ impl<S: Batch + Sweep> Buffered<S> {
         let mut looked_again = false;
         loop {
             // Looked at each time: the buffer may turn out not to become as large as it was to.
-            if matches!(value, Value::Session(record) if record.payload.len() > self.buffer.largest_entry()) {
+            if matches!(value, Value::Session(record) if !self.buffer.takes(record)) {
                 return Ok(None);
             }
             match self.buffer.put(id, value, true, allowed)? {
@@ -221,7 +224,7 @@ impl<S: Batch + Sweep> Buffered<S> {
         written.ok_or_else(too_slow)
     }
 
-    fn touch(&self, id: SessionId<'_>, expires: Expiry, lease: Lease) -> Result<Committed> {
+    fn touch(&self, id: SessionId<'_>, expires: Expiry, visitor: &Visitor<'_>, lease: Lease) -> Result<Committed> {
         let record = match self.buffer.read(id)? {
             Lookup::Session(record) => record,
             Lookup::Tombstone => return Ok(Committed::Ended),
@@ -230,7 +233,7 @@ impl<S: Batch + Sweep> Buffered<S> {
                 None => return Ok(Committed::Gone),
             },
         };
-        let record = Record { expires, ..record };
+        let record = Record { expires, visitor: visitor.clone().or(&record.visitor), ..record };
         // Without locking somebody may write it meanwhile, and must not be undone by who only touches it.
         let allowed =
             |there: Option<Stamp>| there.is_none_or(|there| !there.is_tombstone() && there.version() == record.version);
@@ -254,7 +257,7 @@ impl<S: Batch + Sweep> Buffered<S> {
         let Some(record) = self.in_store(id)? else {
             return Ok(());
         };
-        if record.payload.len() <= self.buffer.largest_entry() {
+        if self.buffer.takes(&record) {
             self.buffer.put(id, Value::Session(&record), false, &|there| there.is_none())?;
         }
         Ok(())
@@ -287,7 +290,7 @@ impl<S: Batch + Sweep> Store for Buffered<S> {
                 }
                 Ok(Committed::Done)
             }
-            Change::Touch(expires) => self.touch(id, expires, lease),
+            Change::Touch(expires, visitor) => self.touch(id, expires, visitor, lease),
             Change::Destroy => {
                 self.put(id, Value::Tombstone, &|_| true)?;
                 Ok(Committed::Done)
@@ -310,5 +313,15 @@ impl<S: Batch + Sweep> Store for Buffered<S> {
                 })
             }
         }
+    }
+}
+
+impl<S: Batch + Sweep + ByUser> ByUser for Buffered<S> {
+    /// What the buffer alone has is brought to the store before it is asked.
+    fn of_user(&self, whose: Whose<'_>) -> Result<Vec<Listed>> {
+        if !self.flush(self.limit)? {
+            return Err(too_slow());
+        }
+        self.store.of_user(whose)
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::chain::front::{self, Front};
-use crate::contents::{Path, VOLATILE_KEYS};
+use crate::contents::{Path, USER_KEYS, VOLATILE_KEYS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::migrate;
 use crate::server::Server;
@@ -19,7 +19,7 @@ pub struct Raw {
 }
 
 /// Name and default of every setting. The skin registers them with PHP in this order.
-pub const ENTRIES: [(&str, &str); 14] = [
+pub const ENTRIES: [(&str, &str); 16] = [
     ("store", ""),
     ("multi_host", "auto"),
     ("lock", "exclusive"),
@@ -34,6 +34,8 @@ pub const ENTRIES: [(&str, &str); 14] = [
     ("migrate_from", ""),
     ("volatile_keys", VOLATILE_KEYS),
     ("regenerate_grace", "0"),
+    ("user_key", USER_KEYS),
+    ("track", "user,ip,agent"),
 ];
 
 /// Where sessions are kept.
@@ -75,6 +77,17 @@ pub enum WriteMode {
     Behind,
 }
 
+/// What is noted of who used a session last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Track {
+    /// The user, by `rustdb.user_key`.
+    pub user: bool,
+    /// The address.
+    pub ip: bool,
+    /// What the browser calls itself.
+    pub agent: bool,
+}
+
 /// The settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -106,6 +119,10 @@ pub struct Settings {
     pub volatile_keys: Vec<Path>,
     /// `rustdb.regenerate_grace` in seconds; 0 for none
     pub regenerate_grace: u64,
+    /// `rustdb.user_key`: where a session names its user; the first that leads to one counts
+    pub user_key: Vec<Path>,
+    /// `rustdb.track`
+    pub track: Track,
 }
 
 /// The smallest buffer that is of use.
@@ -197,6 +214,8 @@ impl Settings {
             migrate_from: migrate::From::parse(value("migrate_from"))?,
             volatile_keys: paths("volatile_keys", value("volatile_keys"))?,
             regenerate_grace: whole("regenerate_grace", value("regenerate_grace"), 0, LONGEST_GRACE)?,
+            user_key: paths("user_key", value("user_key"))?,
+            track: track(value("track"))?,
         })
     }
 }
@@ -320,6 +339,26 @@ fn paths(name: &str, text: &str) -> Result<Vec<Path>> {
             Path::parse(path).map_err(|error| wrong(name, text, &format!("paths with commas between them; {error}")))
         })
         .collect()
+}
+
+fn track(text: &str) -> Result<Track> {
+    let mut track = Track::default();
+    // php.ini reads an unquoted `none` as an empty string.
+    for word in text.split(',').map(str::trim).filter(|word| !word.is_empty() && text != "none") {
+        match word {
+            "user" => track.user = true,
+            "ip" => track.ip = true,
+            "agent" => track.agent = true,
+            _ => {
+                return Err(wrong(
+                    "track",
+                    text,
+                    "\"none\", or one or more of user, ip and agent with commas between them",
+                ));
+            }
+        }
+    }
+    Ok(track)
 }
 
 fn seconds(name: &str, text: &str, least: f64, most: f64) -> Result<Duration> {

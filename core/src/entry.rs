@@ -3,14 +3,16 @@
 //! ```text
 //! offset  size  field
 //!      0     1  format version, 1
-//!      1     1  kind: 0 a session, 1 a tombstone (destroyed, and the store has not been told yet)
+//!      1     1  kind: 0 a session, 1 a tombstone (destroyed, and the store has not been told yet), 2 a session whose
+//!               visitor is known
 //!      2     2  zero
 //!      4     4  check: low 32 bits of XXH3-64 over bytes 0..2, bytes 8..32 and the session id, little-endian
 //!      8     8  expiry, seconds since 1970, little-endian, signed
 //!     16    16  version: XXH3-128 of the payload, little-endian; all zero in a tombstone
 //!     32     …  payload
+//!      …     …  in an entry of kind 2, the visitor (crate::visitor)
 //! ```
-//! Reading checks both hashes, so a flipped bit, or a value that stands under another session's id, reads as no
+//! Reading checks all hashes, so a flipped bit, or a value that stands under another session's id, reads as no
 //! entry at all and never as somebody's data.
 
 use std::borrow::Cow;
@@ -18,10 +20,15 @@ use std::borrow::Cow;
 use twox_hash::XxHash3_64;
 
 use crate::record::{Expiry, MAX_ID_LENGTH, Record, SessionId, Version};
+use crate::visitor::{self, Visitor};
 
 const FORMAT: u8 = 1;
 /// Bytes before the payload.
 pub const HEADER: usize = 32;
+
+const SESSION: u8 = 0;
+const TOMBSTONE: u8 = 1;
+const SESSION_OF_VISITOR: u8 = 2;
 
 /// A value as it was found, borrowed from where it lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +53,8 @@ impl Stamp {
     pub fn of_entry(id: &[u8], value: &[u8]) -> Option<Stamp> {
         let id = SessionId::parse(id).ok()?;
         let stamp = Stamp::of(value)?;
-        (stamp.0[0] == FORMAT && stamp.0[1] <= 1 && stamp.0[4..8] == check(&stamp.0, id)).then_some(stamp)
+        (stamp.0[0] == FORMAT && stamp.0[1] <= SESSION_OF_VISITOR && stamp.0[4..8] == check(&stamp.0, id))
+            .then_some(stamp)
     }
 
     /// The version the entry carries.
@@ -56,7 +64,7 @@ impl Stamp {
 
     /// Whether the entry is a tombstone.
     pub fn is_tombstone(&self) -> bool {
-        self.0[1] == 1
+        self.0[1] == TOMBSTONE
     }
 
     /// The expiry the entry carries.
@@ -86,44 +94,66 @@ fn check(header: &[u8; HEADER], id: SessionId<'_>) -> [u8; 4] {
     (XxHash3_64::oneshot(&bytes[..26 + id.len()]) as u32).to_le_bytes()
 }
 
-/// Writes a session into `out`, which has [`HEADER`] bytes more than the payload.
+/// The entry that keeps a session, in parts that lie one behind the other: its header, the payload, and what follows.
+pub fn session_parts<'r>(id: SessionId<'_>, record: &'r Record<'_>) -> ([u8; HEADER], &'r [u8], &'r [u8]) {
+    let visitor = record.visitor.as_bytes();
+    let kind = if visitor.is_empty() { SESSION } else { SESSION_OF_VISITOR };
+    (header(id, kind, record.expires, record.version), &record.payload, visitor)
+}
+
+/// The same in one piece: writes it into `out`, which has [`HEADER`] bytes more than payload and visitor.
 pub fn encode_session(id: SessionId<'_>, record: &Record<'_>, out: &mut [u8]) {
-    out[..HEADER].copy_from_slice(&session_header(id, record));
-    out[HEADER..].copy_from_slice(&record.payload);
+    let (header, payload, visitor) = session_parts(id, record);
+    out[..HEADER].copy_from_slice(&header);
+    let (first, second) = out[HEADER..].split_at_mut(payload.len());
+    first.copy_from_slice(payload);
+    second.copy_from_slice(visitor);
 }
 
 /// A tombstone of `id`.
 pub fn encode_tombstone(id: SessionId<'_>) -> [u8; HEADER] {
-    header(id, 1, Expiry(0), Version(0))
-}
-
-/// The header of the entry that keeps a session.
-pub fn session_header(id: SessionId<'_>, record: &Record<'_>) -> [u8; HEADER] {
-    header(id, 0, record.expires, record.version)
+    header(id, TOMBSTONE, Expiry(0), Version(0))
 }
 
 /// Reads a value found under `id`. `None`: it is damaged, foreign or of another format.
 pub fn decode<'a>(id: SessionId<'_>, value: &'a [u8]) -> Option<Entry<'a>> {
-    let (head, payload) = value.split_first_chunk::<HEADER>()?;
-    decode_parts(id, head, payload)
+    let (head, rest) = value.split_first_chunk::<HEADER>()?;
+    decode_parts(id, head, rest)
 }
 
-/// The same for a value whose header and payload do not lie together.
-pub fn decode_parts<'a>(
-    id: SessionId<'_>,
-    head: &[u8; HEADER],
-    payload: impl Into<Cow<'a, [u8]>>,
-) -> Option<Entry<'a>> {
-    let payload = payload.into();
+/// The same for a value whose header and what follows it do not lie together.
+pub fn decode_parts<'a>(id: SessionId<'_>, head: &[u8; HEADER], rest: impl Into<Cow<'a, [u8]>>) -> Option<Entry<'a>> {
+    let rest = rest.into();
     if head[0] != FORMAT || head[2..4] != [0, 0] || head[4..8] != check(head, id) {
         return None;
     }
-    match head[1] {
-        1 => payload.is_empty().then_some(Entry::Tombstone),
-        0 => {
-            let (version, expires) = (Stamp(*head).version(), Stamp(*head).expires());
-            (Version::of(&payload) == version).then_some(Entry::Session(Record { payload, version, expires }))
+    let (payload, visitor) = match head[1] {
+        TOMBSTONE => return rest.is_empty().then_some(Entry::Tombstone),
+        SESSION => (rest, Visitor::UNKNOWN),
+        SESSION_OF_VISITOR => split(rest)?,
+        _ => return None,
+    };
+    let (version, expires) = (Stamp(*head).version(), Stamp(*head).expires());
+    (Version::of(&payload) == version).then_some(Entry::Session(Record { payload, version, expires, visitor }))
+}
+
+/// Parts a payload from the visitor behind it.
+fn split(rest: Cow<'_, [u8]>) -> Option<(Cow<'_, [u8]>, Visitor<'_>)> {
+    match rest {
+        Cow::Borrowed(rest) => {
+            let visitor = visitor::at_end_of(rest)?;
+            Some((rest[..rest.len() - visitor.as_bytes().len()].into(), visitor))
         }
-        _ => None,
+        Cow::Owned(mut rest) => {
+            let visitor = visitor::at_end_of(&rest)?.into_owned();
+            rest.truncate(rest.len() - visitor.as_bytes().len());
+            Some((rest.into(), visitor))
+        }
     }
+}
+
+/// The visitor of an entry, which need not be whole; unknown where it cannot be read.
+pub fn visitor_of(value: &[u8]) -> Visitor<'_> {
+    let known = value.get(HEADER..).filter(|_| value[1] == SESSION_OF_VISITOR);
+    known.and_then(visitor::at_end_of).unwrap_or_default()
 }

@@ -31,7 +31,7 @@ use crate::process;
 use crate::record::SessionId;
 use crate::server::{Product, Server};
 use crate::shared::Shared;
-use crate::store::{Backend, Store};
+use crate::store::{Backend, ByUser, Listed, Store, Whose};
 use crate::unbuffered::Unbuffered;
 
 /// Sessions collected in one transaction by the background thread; bounds it to a few milliseconds.
@@ -387,6 +387,15 @@ impl Host {
                  slows the disk",
             )
         })
+    }
+
+    /// The sessions of a user; see [`crate::store::ByUser::of_user`].
+    pub fn of_user(&self, whose: Whose<'_>) -> Result<Vec<Listed>> {
+        match &self.kind {
+            Kind::Buffered(store) => store.of_user(whose),
+            Kind::Unbuffered(store) => store.of_user(whose),
+            Kind::Shared(store, _) => store.of_user(whose),
+        }
     }
 
     /// Collects garbage in the background. Returns whether it is to be tried again, as somebody else writes for long.

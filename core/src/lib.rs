@@ -48,3 +48,4 @@ pub mod sessions;
 pub mod shared;
 pub mod store;
 pub mod unbuffered;
+pub mod visitor;

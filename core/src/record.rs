@@ -1,10 +1,11 @@
-//! What a session is to a store: an id, opaque bytes, and the moment it expires.
+//! What a session is to a store: an id, opaque bytes, the moment it expires, and who used it last.
 
 use std::borrow::Cow;
 
 use twox_hash::{XxHash3_64, XxHash3_128};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::visitor::Visitor;
 
 /// The longest session id PHP accepts (`PS_MAX_SID_LENGTH` in ext/session/session.c).
 pub const MAX_ID_LENGTH: usize = 256;
@@ -104,13 +105,25 @@ pub struct Record<'a> {
     pub version: Version,
     /// When the session ends.
     pub expires: Expiry,
+    /// Who used it last. Reading from a store that keeps no such thing, or does not send it, it is unknown; writing, what
+    /// is unknown stays as the store has it.
+    pub visitor: Visitor<'a>,
 }
 
 impl<'a> Record<'a> {
     /// A record of `payload`.
     pub fn new(payload: impl Into<Cow<'a, [u8]>>, expires: Expiry) -> Self {
         let payload = payload.into();
-        let version = Version::of(&payload);
-        Record { payload, version, expires }
+        Record::of_version(Version::of(&payload), payload, expires)
+    }
+
+    /// The same where the payload's version is known.
+    pub fn of_version(version: Version, payload: impl Into<Cow<'a, [u8]>>, expires: Expiry) -> Self {
+        Record { payload: payload.into(), version, expires, visitor: Visitor::UNKNOWN }
+    }
+
+    /// The same, keeping nothing of what it was made of.
+    pub fn into_owned(self) -> Record<'static> {
+        Record { payload: self.payload.into_owned().into(), visitor: self.visitor.into_owned(), ..self }
     }
 }

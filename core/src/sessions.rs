@@ -8,6 +8,7 @@
 //!
 //! A [`Sessions`] belongs to one thread.
 
+mod by_user;
 mod grace;
 mod moving;
 
@@ -27,6 +28,9 @@ use crate::process;
 use crate::record::{Expiry, Record, SessionId, Version, lifetime_of, now};
 use crate::shared::Counter;
 use crate::store::{Access, Change, Committed, Found, Lease};
+use crate::visitor::Visitor;
+
+pub use by_user::{Client, MOST_LISTED};
 
 /// Sessions of one store, for one thread.
 pub struct Sessions {
@@ -52,6 +56,8 @@ pub struct Held {
     lease: Lease,
     /// What the store has: version and expiry.
     known: Option<(Version, Expiry)>,
+    /// Who used it last, as far as the store has said.
+    visitor: Visitor<'static>,
     /// What was read; taken by the first who asks.
     payload: Option<Vec<u8>>,
     /// The same, given back, and how to read it: what the store has, for a comparison at the end.
@@ -200,9 +206,11 @@ impl Sessions {
         if found.found == Found::Missing && access == Access::ExclusiveIfExists && lead.is_none() {
             return Ok(None);
         }
-        let (known, payload) = match found.found {
-            Found::Record(record) => (Some((record.version, record.expires)), record.payload.into_owned()),
-            Found::Missing | Found::Current(_) => (None, Vec::new()),
+        let (known, payload, visitor) = match found.found {
+            Found::Record(record) => {
+                (Some((record.version, record.expires)), record.payload.into_owned(), record.visitor)
+            }
+            Found::Missing | Found::Current(_) => (None, Vec::new(), Visitor::UNKNOWN),
         };
         let source = match (known.is_some(), found.lease.unbuffered) {
             (false, _) => Source::New,
@@ -219,6 +227,7 @@ impl Sessions {
             lock: lock.keep(),
             lease: found.lease,
             known,
+            visitor,
             payload: Some(payload),
             before: None,
             committed: false,
@@ -255,12 +264,12 @@ impl Sessions {
         held.before = compares.then_some((payload, format));
     }
 
-    /// Carries out what the request wants. `lifetime`: in seconds, as PHP gave it.
+    /// Carries out what the request wants. `lifetime`: in seconds, as PHP gave it. `client`: who asked.
     ///
     /// # Errors
     /// Whatever the store has to say. The session keeps its last good state, or has its new one in the buffer, from
     /// where the background thread goes on trying to bring it to the store.
-    pub fn commit(&self, held: &mut Held, intent: Intent<'_>, lifetime: i64) -> Result<()> {
+    pub fn commit(&self, held: &mut Held, intent: Intent<'_>, lifetime: i64, client: &Client) -> Result<()> {
         if held.generation != process::generation() || held.access == Access::ReadOnly {
             // A child does not write its parent's session, and who came to read only holds no lock.
             return Ok(());
@@ -301,24 +310,19 @@ impl Sessions {
                 held.lease.fresh = false;
                 Written::Destroy
             }
-            Intent::Unchanged(payload) => match held.known {
-                Some((version, _)) => self.touch(held, version, payload, Expiry::after(now, lifetime), expires)?,
-                None => self.write(held, &Record::new(payload, expires))?,
-            },
-            Intent::Write(payload) => {
-                let record = Record::new(payload, expires);
-                match held.known {
-                    // Without `session.lazy_write` PHP writes what it has read.
-                    Some((version, _)) if version == record.version => {
-                        self.touch(held, version, payload, Expiry::after(now, lifetime), expires)?
-                    }
-                    Some((_, kept))
-                        if (Expiry::after(now, lifetime)..=expires).contains(&kept)
-                            && differs_in_passing(held, payload, &self.settings) =>
-                    {
-                        Written::None
-                    }
-                    _ => self.write(held, &record)?,
+            Intent::Unchanged(payload) | Intent::Write(payload) => {
+                let mut record = match (intent, held.known) {
+                    (Intent::Unchanged(_), Some((version, _))) => Record::of_version(version, payload, expires),
+                    _ => Record::new(payload, expires),
+                };
+                // Without `session.lazy_write` PHP writes what it has read.
+                let is_same = held.known.is_some_and(|(version, _)| version == record.version);
+                let lives_on = |(_, kept): (Version, Expiry)| (Expiry::after(now, lifetime)..=expires).contains(&kept);
+                if held.known.is_some_and(lives_on) && (is_same || differs_in_passing(held, payload, &self.settings)) {
+                    Written::None
+                } else {
+                    record.visitor = self.visitor(held, payload, client);
+                    if is_same { self.touch(held, &record)? } else { self.write(held, &record)? }
                 }
             }
         };
@@ -364,26 +368,16 @@ impl Sessions {
         gc_probability > 0 && rand::rng().random_range(0..gc_divisor) < gc_probability
     }
 
-    /// Moves the expiry of an unchanged session to `expires`, unless it is late enough: at `least` or behind it.
-    fn touch(
-        &self,
-        held: &mut Held,
-        version: Version,
-        payload: &[u8],
-        least: Expiry,
-        expires: Expiry,
-    ) -> Result<Written> {
-        if held.known.is_some_and(|(_, kept)| kept >= least && kept <= expires) {
-            return Ok(Written::None);
-        }
-        match self.apply(held, Change::Touch(expires))? {
-            Committed::Gone => self.write(held, &Record::new(payload, expires)),
+    /// Moves the expiry of a session that has the payload of `record` already.
+    fn touch(&self, held: &mut Held, record: &Record<'_>) -> Result<Written> {
+        match self.apply(held, Change::Touch(record.expires, &record.visitor))? {
+            Committed::Gone => self.write(held, record),
             Committed::Ended => {
                 held.known = None;
                 Ok(Written::None)
             }
             _ => {
-                held.known = Some((version, expires));
+                held.known = Some((record.version, record.expires));
                 Ok(Written::Touch)
             }
         }

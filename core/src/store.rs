@@ -1,13 +1,14 @@
 //! The contract between sessions and the places that keep them.
 //!
-//! Opaque bytes and an absolute expiry cross it, nothing else. There are two calls, because on a store across a
+//! Opaque bytes, an absolute expiry and the visitor cross it, nothing else. There are two calls, because on a store across a
 //! network a round trip is the unit of cost: one takes the lock and reads, one writes and lets go. Powers that not
-//! every store has are traits of their own ([`Batch`], [`Sweep`]), so that a basic store stays short. A store in
+//! every store has are traits of their own ([`Batch`], [`Sweep`], [`ByUser`]), so that a basic store stays short. A store in
 //! front of another store is a store too: [`crate::buffered::Buffered`].
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::notices::Notices;
 use crate::record::{Expiry, Record, SessionId, Version};
+use crate::visitor::Visitor;
 
 /// How a session is going to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +68,8 @@ impl Begun {
 pub enum Change<'a> {
     /// Nothing; it only lets go.
     None,
-    /// The payload is as it was, the expiry moves.
-    Touch(Expiry),
+    /// The payload is as it was, the expiry moves, and this is who used it.
+    Touch(Expiry, &'a Visitor<'a>),
     /// The session becomes `record`.
     Write(&'a Record<'a>),
     /// The session ends.
@@ -110,8 +111,39 @@ pub trait Batch: Store {
     fn apply(&self, changes: &mut dyn Iterator<Item = (SessionId<'_>, &[u8])>) -> Result<()>;
 }
 
+/// A session as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id.
+    pub id: Box<[u8]>,
+    /// When it ends.
+    pub expires: Expiry,
+    /// Who used it last.
+    pub visitor: Visitor<'static>,
+}
+
+/// A question for the sessions of a user.
+#[derive(Clone, Copy)]
+pub struct Whose<'a> {
+    /// The user ([`crate::visitor::User`]).
+    pub user: &'a str,
+    /// Sessions that have expired by then are none.
+    pub now: i64,
+    /// The most that are wanted.
+    pub limit: usize,
+    /// Whether a payload is a session of the user's, for a store that cannot tell otherwise.
+    pub is_theirs: &'a dyn Fn(&[u8]) -> bool,
+}
+
+/// A store that finds sessions by their user.
+pub trait ByUser: Store {
+    /// Sessions of a user. A session counts as the user's from the commit whose visitor said so, until one says something
+    /// else.
+    fn of_user(&self, whose: Whose<'_>) -> Result<Vec<Listed>>;
+}
+
 /// A store as a host keeps it open.
-pub trait Backend: Batch + Sweep {
+pub trait Backend: Batch + Sweep + ByUser {
     /// Whether several machines share it, so that `begin` takes leases, which end with `commit`.
     fn has_leases(&self) -> bool;
     /// What has to be done every second or so by the background thread: leases renewed, dead readers cleared.
@@ -150,6 +182,12 @@ impl Sweep for Box<dyn Backend> {
         may_collect: &mut dyn FnMut(SessionId<'_>) -> bool,
     ) -> Result<Swept> {
         (**self).sweep(now, limit, skip, may_collect)
+    }
+}
+
+impl ByUser for Box<dyn Backend> {
+    fn of_user(&self, whose: Whose<'_>) -> Result<Vec<Listed>> {
+        (**self).of_user(whose)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::lock::LockName;
 use crate::lock::flusher::{Flusher, LEAST_WAIT};
 use crate::record::{SessionId, Version};
 use crate::shared::Shared;
-use crate::store::{self, Access, Begun, Change, Committed, Lease, Store, Sweep};
+use crate::store::{self, Access, Begun, ByUser, Change, Committed, Lease, Listed, Store, Sweep, Whose};
 
 /// A store that is written to by one process at a time.
 pub struct Unbuffered<S> {
@@ -50,5 +50,11 @@ impl<S: Sweep> Store for Unbuffered<S> {
             return self.store.commit(id, change, lease);
         }
         self.flusher.run(self.limit, |_| self.store.commit(id, change, lease))?.ok_or_else(store::too_slow)
+    }
+}
+
+impl<S: Sweep + ByUser> ByUser for Unbuffered<S> {
+    fn of_user(&self, whose: Whose<'_>) -> Result<Vec<Listed>> {
+        self.store.of_user(whose)
     }
 }

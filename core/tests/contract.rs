@@ -18,8 +18,9 @@ use rustdb_core::lock::{HostLocks, LockKind, LockName};
 use rustdb_core::owner::Owner;
 use rustdb_core::record::{Expiry, Record, SessionId, Version, now};
 use rustdb_core::shared::Shared;
-use rustdb_core::store::{Access, Begun, Change, Committed, Found, Lease, Store, Sweep};
+use rustdb_core::store::{Access, Begun, ByUser, Change, Committed, Found, Lease, Listed, Store, Sweep, Whose};
 use rustdb_core::unbuffered::Unbuffered;
+use rustdb_core::visitor::Visitor;
 use tempfile::TempDir;
 
 /// A store under test, and what has to outlive it.
@@ -93,6 +94,12 @@ impl Store for Through {
         let committed = self.0.commit(id, change, lease)?;
         self.0.flush_through(id, Duration::from_secs(30))?;
         Ok(committed)
+    }
+}
+
+impl ByUser for Through {
+    fn of_user(&self, whose: Whose<'_>) -> Result<Vec<Listed>> {
+        self.0.of_user(whose)
     }
 }
 
@@ -243,7 +250,10 @@ fn who_began_before_a_destroy_cannot_bring_the_session_back() {
     at.store.commit(id("a"), Change::Destroy, quick).unwrap();
     let record = Record::new(b"old data".as_slice(), in_an_hour());
     assert_eq!(at.store.commit(id("a"), Change::Write(&record), slow).unwrap(), Committed::Ended);
-    assert_eq!(at.store.commit(id("a"), Change::Touch(in_an_hour()), slow).unwrap(), Committed::Ended);
+    assert_eq!(
+        at.store.commit(id("a"), Change::Touch(in_an_hour(), &Visitor::UNKNOWN), slow).unwrap(),
+        Committed::Ended
+    );
     assert_eq!(read(&at.store, "a"), None);
 }
 

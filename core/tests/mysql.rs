@@ -15,6 +15,7 @@ use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, Record, now};
 use rustdb_core::server::Server;
 use rustdb_core::store::{Access, Backend, Batch, Change, Committed, Found, Lease, Store, Sweep};
+use rustdb_core::visitor::Visitor;
 
 /// An empty database on the shared server, and a machine that uses it.
 struct Place {
@@ -102,10 +103,10 @@ fn touching_moves_the_expiry_and_keeps_the_payload() {
     write(&at.store, "a", b"data", Expiry(now() + 10));
     let later = in_an_hour();
     let lease = begin(&at.store, "a").lease;
-    assert_eq!(commit(&at.store, "a", Change::Touch(later), lease), Committed::Done);
+    assert_eq!(commit(&at.store, "a", Change::Touch(later, &Visitor::UNKNOWN), lease), Committed::Done);
     // A second time nothing is left to change, and the session is there all the same.
     let lease = begin(&at.store, "a").lease;
-    assert_eq!(commit(&at.store, "a", Change::Touch(later), lease), Committed::Done);
+    assert_eq!(commit(&at.store, "a", Change::Touch(later, &Visitor::UNKNOWN), lease), Committed::Done);
     match at.store.begin(id("a"), Access::ReadOnly, None).unwrap().found {
         Found::Record(record) => {
             assert_eq!(record.payload.as_ref(), b"data");
@@ -118,9 +119,12 @@ fn touching_moves_the_expiry_and_keeps_the_payload() {
 #[test]
 fn touching_what_is_not_there_says_so_and_keeps_the_lease() {
     let at = place();
-    assert_eq!(commit(&at.store, "a", Change::Touch(in_an_hour()), Lease::default()), Committed::Gone);
+    assert_eq!(
+        commit(&at.store, "a", Change::Touch(in_an_hour(), &Visitor::UNKNOWN), Lease::default()),
+        Committed::Gone
+    );
     let lease = begin(&at.store, "a").lease;
-    assert_eq!(commit(&at.store, "a", Change::Touch(in_an_hour()), lease), Committed::Gone);
+    assert_eq!(commit(&at.store, "a", Change::Touch(in_an_hour(), &Visitor::UNKNOWN), lease), Committed::Gone);
     let record = Record::new(b"again".as_slice(), in_an_hour());
     assert_eq!(commit(&at.store, "a", Change::Write(&record), lease), Committed::Done);
     assert_eq!(read(&at.store, "a").as_deref(), Some(b"again".as_slice()));
@@ -132,7 +136,10 @@ fn a_session_ended_by_somebody_else_stays_ended() {
     let at = place();
     for with_lease in [true, false] {
         let store = if with_lease { machine(&at.url) } else { at.without_locking() };
-        for change in [Change::Write(&Record::new(b"new".as_slice(), in_an_hour())), Change::Touch(in_an_hour())] {
+        for change in [
+            Change::Write(&Record::new(b"new".as_slice(), in_an_hour())),
+            Change::Touch(in_an_hour(), &Visitor::UNKNOWN),
+        ] {
             write(&store, "a", b"data", in_an_hour());
             let lease = begin(&store, "a").lease;
             assert_eq!(lease.token != 0, with_lease);

@@ -19,6 +19,7 @@ use rustdb_core::backend::mysql::{DDL, LOCKS_DDL};
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, Record, now};
 use rustdb_core::store::{Access, Backend, Change, Committed, Store, Sweep};
+use rustdb_core::visitor::Visitor;
 
 /// A server with MySQL's own defaults, and a database with a user of the same name.
 struct Place {
@@ -169,7 +170,9 @@ fn the_documented_rights_are_enough() {
             write(&store, name, b"data", in_an_hour());
         }
         let record = Record::new(b"changed".as_slice(), in_an_hour());
-        for change in [Change::Touch(in_an_hour()), Change::Write(&record), Change::None, Change::Destroy] {
+        for change in
+            [Change::Touch(in_an_hour(), &Visitor::UNKNOWN), Change::Write(&record), Change::None, Change::Destroy]
+        {
             let held = begin(&store, "a");
             store.maintain();
             assert_eq!(commit(&store, "a", change, held.lease), Committed::Done);

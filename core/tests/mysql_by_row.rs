@@ -17,6 +17,7 @@ use rustdb_core::backend::mysql::{LOCKS_DDL, Mysql};
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, Record, now};
 use rustdb_core::store::{Access, Backend, Change, Committed, Found, Lease, Store, Sweep};
+use rustdb_core::visitor::Visitor;
 
 struct Place {
     store: Mysql,
@@ -65,7 +66,7 @@ fn a_request_takes_one_round_trip_to_begin_and_one_to_commit() {
     let rounds = [
         ("new", Change::Write(&record)),
         ("modified", Change::Write(&record)),
-        ("touched", Change::Touch(Expiry(now() + 99))),
+        ("touched", Change::Touch(Expiry(now() + 99), &Visitor::UNKNOWN)),
         ("unchanged", Change::None),
         ("destroyed", Change::Destroy),
     ];
@@ -102,7 +103,7 @@ fn increments_from_four_machines_are_all_counted() {
 fn touching_what_is_not_there_says_so_and_keeps_the_lease() {
     let at = place();
     let held = begin(&at.store, "a").lease;
-    assert_eq!(commit(&at.store, "a", Change::Touch(in_an_hour()), held), Committed::Gone);
+    assert_eq!(commit(&at.store, "a", Change::Touch(in_an_hour(), &Visitor::UNKNOWN), held), Committed::Gone);
     assert_eq!(commit(&at.store, "a", Change::Write(&record(b"again")), held), Committed::Done);
     assert_eq!(read(&at.store, "a").as_deref(), Some(b"again".as_slice()));
     assert_eq!((commit(&at.store, "a", Change::None, held), at.locks()), (Committed::LeaseLost, 0));
@@ -111,7 +112,7 @@ fn touching_what_is_not_there_says_so_and_keeps_the_lease() {
 #[test]
 fn a_session_ended_by_somebody_else_stays_ended() {
     let at = place();
-    for change in [Change::Write(&record(b"new")), Change::Touch(in_an_hour())] {
+    for change in [Change::Write(&record(b"new")), Change::Touch(in_an_hour(), &Visitor::UNKNOWN)] {
         write(&at.store, "a", b"data", in_an_hour());
         let held = begin(&at.store, "a").lease;
         at.sql("DELETE FROM sessions");
@@ -124,7 +125,9 @@ fn a_session_ended_by_somebody_else_stays_ended() {
 fn a_commit_without_the_token_changes_nothing() {
     let at = place();
     let changed = record(b"changed");
-    for change in [Change::Write(&changed), Change::Touch(Expiry(now() + 99)), Change::Destroy, Change::None] {
+    for change in
+        [Change::Write(&changed), Change::Touch(Expiry(now() + 99), &Visitor::UNKNOWN), Change::Destroy, Change::None]
+    {
         let other = machine(&at.url);
         write(&at.store, "a", b"data", in_an_hour());
         let there = || read(&other, "a");
@@ -163,7 +166,9 @@ fn a_commit_whose_answer_is_lost_is_carried_out_once() {
     let proxy = Proxy::to(at.server.port());
     let store = at.through(&proxy, "");
     let changed = record(b"changed");
-    for change in [Change::Write(&changed), Change::Touch(Expiry(now() + 99)), Change::Destroy, Change::None] {
+    for change in
+        [Change::Write(&changed), Change::Touch(Expiry(now() + 99), &Visitor::UNKNOWN), Change::Destroy, Change::None]
+    {
         write(&at.store, "a", b"data", in_an_hour());
         let held = begin(&store, "a");
         proxy.swallow_one_answer();
@@ -321,7 +326,7 @@ fn a_sweep_spares_what_is_in_use_and_takes_what_dead_machines_left() {
     at.sql("UPDATE sessions_locks SET expires='2020-01-01' WHERE id='dead'");
     let swept = other.sweep(now() + 100, 10, 0, &mut |_| true).unwrap();
     assert_eq!((swept.collected, swept.kept, at.locks()), (1, 1, 1));
-    assert_eq!(commit(&at.store, "used", Change::Touch(in_an_hour()), held.lease), Committed::Done);
+    assert_eq!(commit(&at.store, "used", Change::Touch(in_an_hour(), &Visitor::UNKNOWN), held.lease), Committed::Done);
     // One machine at a time.
     write(&at.store, "old", b"x", Expiry(1));
     let mut seen = None;

@@ -14,7 +14,7 @@ use mysql_support::{begin, commit, count_up, counted, machine, machine_that_wait
 use rustdb_core::backend::mysql::Mysql;
 use rustdb_core::error::{ErrorKind, Result};
 use rustdb_core::record::{Expiry, Record, SessionId, Version, now};
-use rustdb_core::store::{Access, Backend, Begun, Change, Committed, Found, Lease, Store};
+use rustdb_core::store::{Access, Backend, Begun, ByUser, Change, Committed, Found, Lease, Listed, Store, Whose};
 
 /// An empty database on the cluster that tests share.
 struct Place {
@@ -56,6 +56,12 @@ impl Store for Crossed {
 
     fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
         self.writing.commit(id, change, lease)
+    }
+}
+
+impl ByUser for Crossed {
+    fn of_user(&self, whose: Whose<'_>) -> Result<Vec<Listed>> {
+        self.reading.of_user(whose)
     }
 }
 

@@ -16,6 +16,7 @@ use rustdb_core::entry;
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, Record, now};
 use rustdb_core::store::{Access, Batch, Change, Committed, Found, Store, Sweep};
+use rustdb_core::visitor::Visitor;
 
 const LIFETIME: i64 = 3600;
 
@@ -144,10 +145,10 @@ fn sessions_live_and_end_as_in_a_table_of_our_own() {
         let (name, store) = (at.owner.name, &at.store);
         let change = |what: &str, change: Change<'_>| commit(store, what, change, begin(store, what).lease);
         let record = Record::new(PAYLOAD, in_an_hour());
-        assert_eq!((name, change("a", Change::Touch(in_an_hour()))), (name, Committed::Gone));
+        assert_eq!((name, change("a", Change::Touch(in_an_hour(), &Visitor::UNKNOWN))), (name, Committed::Gone));
         drop(begin(&machine(&at.url), "b"));
         write(store, "b", PAYLOAD, Expiry(now() + 10));
-        assert_eq!((name, change("b", Change::Touch(Expiry(now() + 500)))), (name, Committed::Done));
+        assert_eq!((name, change("b", Change::Touch(Expiry(now() + 500), &Visitor::UNKNOWN))), (name, Committed::Done));
         assert_eq!(at.select("b").unwrap().1, now() + 500 - LIFETIME);
         let held = begin(store, "b");
         at.owner().query_drop("DELETE FROM sessions").unwrap();

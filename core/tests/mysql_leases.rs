@@ -18,6 +18,7 @@ use rustdb_core::backend::mysql::Mysql;
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, Record, now};
 use rustdb_core::store::{Access, Backend, Change, Committed, Store, Sweep};
+use rustdb_core::visitor::Visitor;
 
 /// The environment variable that makes a machine of this test binary, which takes the session "a" and keeps it.
 const HOLD: &str = "RUSTDB_MYSQL_HOLD";
@@ -157,7 +158,9 @@ fn a_commit_after_the_connection_was_lost_changes_nothing() {
     let database = server.database();
     let url = url(server.port(), &database, "");
     let changed = record(b"changed");
-    for change in [Change::Write(&changed), Change::Touch(Expiry(now() + 99)), Change::Destroy, Change::None] {
+    for change in
+        [Change::Write(&changed), Change::Touch(Expiry(now() + 99), &Visitor::UNKNOWN), Change::Destroy, Change::None]
+    {
         let (store, other) = (machine(&url), machine(&url));
         write(&store, "a", b"data", in_an_hour());
         let held = begin(&store, "a");
@@ -250,7 +253,8 @@ fn a_lease_of_one_session_writes_no_other() {
     let url = url(server.port(), &server.database(), "");
     let store = machine(&url);
     write(&store, "b", b"data", in_an_hour());
-    for change in [Change::Write(&record(b"x")), Change::Touch(Expiry(now() + 99)), Change::Destroy] {
+    for change in [Change::Write(&record(b"x")), Change::Touch(Expiry(now() + 99), &Visitor::UNKNOWN), Change::Destroy]
+    {
         let held = begin(&store, "a");
         assert_eq!(commit(&store, "b", change, held.lease), Committed::LeaseLost);
         assert_eq!(read(&store, "b").as_deref(), Some(b"data".as_slice()));
@@ -267,7 +271,7 @@ fn a_commit_whose_answer_is_lost_is_found_to_be_done() {
     let proxy = Proxy::to(server.port());
     let (store, other) = (machine(&url(proxy.port, &database, "")), machine(&url(server.port(), &database, "")));
     let changed = record(b"changed");
-    for change in [Change::Write(&changed), Change::Touch(Expiry(now() + 99)), Change::Destroy] {
+    for change in [Change::Write(&changed), Change::Touch(Expiry(now() + 99), &Visitor::UNKNOWN), Change::Destroy] {
         write(&store, "a", b"data", in_an_hour());
         let held = begin(&store, "a");
         proxy.swallow_one_answer();
@@ -374,5 +378,5 @@ fn a_sweep_of_another_machine_spares_a_session_that_expired_while_it_is_held() {
     let later = now() + 100;
     let swept = other.sweep(later, 10, 0, &mut |_| true).unwrap();
     assert_eq!((swept.collected, swept.kept), (0, 1));
-    assert_eq!(commit(&store, "a", Change::Touch(in_an_hour()), held.lease), Committed::Done);
+    assert_eq!(commit(&store, "a", Change::Touch(in_an_hour(), &Visitor::UNKNOWN), held.lease), Committed::Done);
 }

@@ -19,6 +19,7 @@ use rustdb_core::entry;
 use rustdb_core::error::{Error, ErrorKind};
 use rustdb_core::record::{Expiry, Record, now};
 use rustdb_core::store::{Access, Backend, Batch, Change, Committed, Store, Sweep};
+use rustdb_core::visitor::Visitor;
 
 /// An error is of this kind, says all of this, and not the password.
 #[track_caller]
@@ -46,7 +47,7 @@ fn a_request_takes_one_round_trip_to_begin_and_one_to_commit() {
     let rounds = [
         ("new", Change::Write(&record)),
         ("modified", Change::Write(&record)),
-        ("touched", Change::Touch(Expiry(now() + 99))),
+        ("touched", Change::Touch(Expiry(now() + 99), &Visitor::UNKNOWN)),
         ("unchanged", Change::None),
         ("destroyed", Change::Destroy),
     ];

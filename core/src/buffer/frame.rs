@@ -21,6 +21,7 @@ use super::layout::UNIT;
 use super::memory::Memory;
 use crate::entry::HEADER;
 use crate::record::MAX_ID_LENGTH;
+use crate::visitor;
 
 /// Bytes before the id and what fills it up.
 const LENGTHS: usize = 8;
@@ -128,19 +129,25 @@ fn begin() {
     fence(Ordering::Release);
 }
 
-/// Writes an entry, which comes in two parts, the first of [`HEADER`] bytes, to a place that has room for it and is
-/// nobody else's. Relaxed: the slot that leads there is set afterwards, with Release.
-pub fn write(memory: &Memory, unit: u64, id: &[u8], header: &[u8; HEADER], payload: &[u8]) {
-    let bytes = (before_entry(id.len()) + HEADER + payload.len()) as u64;
-    let words = memory.words(unit * UNIT, bytes);
+/// Writes an entry, which comes in parts, the first of [`HEADER`] bytes and the last of few, to a place that has room for it
+/// and is nobody else's. Relaxed: the slot that leads there is set afterwards, with Release.
+pub fn write(memory: &Memory, unit: u64, id: &[u8], header: &[u8; HEADER], payload: &[u8], visitor: &[u8]) {
+    let length = HEADER + payload.len() + visitor.len();
+    let words = memory.words(unit * UNIT, (before_entry(id.len()) + length) as u64);
     begin();
-    words[0].store(lengths(id.len(), HEADER + payload.len()), Ordering::Relaxed);
+    words[0].store(lengths(id.len(), length), Ordering::Relaxed);
     let mut filled = [0; MAX_ID_LENGTH];
     let id_end = id.len().next_multiple_of(8);
     filled[id_end - id.len()..id_end].copy_from_slice(id);
     let (first, rest) = words[1..].split_at(id_end / 8);
-    let (second, third) = rest.split_at(HEADER / 8);
+    let (second, rest) = rest.split_at(HEADER / 8);
+    let (third, fourth) = rest.split_at(payload.len() / 8);
+    let (whole, begun) = payload.split_at(third.len() * 8);
+    let mut last = [0; 8 + visitor::LONGEST];
+    last[..begun.len()].copy_from_slice(begun);
+    last[begun.len()..begun.len() + visitor.len()].copy_from_slice(visitor);
     copy::store(first, &filled[..id_end]);
     copy::store(second, header);
-    copy::store(third, payload);
+    copy::store(third, whole);
+    copy::store(fourth, &last[..begun.len() + visitor.len()]);
 }

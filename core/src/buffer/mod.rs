@@ -139,17 +139,15 @@ impl Buffer {
             }
             Some(parts)
         })?;
-        let Some((header, payload)) = found else {
+        let Some((header, rest)) = found else {
             self.shared.add(Counter::BufferMisses, 1);
             return Ok(Lookup::Miss);
         };
-        Ok(match entry::decode_parts(id, &header, payload) {
+        Ok(match entry::decode_parts(id, &header, rest) {
             Some(entry) => {
                 self.shared.add(Counter::BufferHits, 1);
                 match entry {
-                    Entry::Session(Record { payload, version, expires }) => {
-                        Lookup::Session(Record { payload: payload.into_owned().into(), version, expires })
-                    }
+                    Entry::Session(record) => Lookup::Session(record.into_owned()),
                     Entry::Tombstone => Lookup::Tombstone,
                 }
             }
@@ -169,11 +167,11 @@ impl Buffer {
         unflushed: bool,
         allowed: &dyn Fn(Option<Stamp>) -> bool,
     ) -> Result<Put> {
-        let (header, payload): (_, &[u8]) = match value {
-            Value::Session(record) => (entry::session_header(id, record), &record.payload),
-            Value::Tombstone => (entry::encode_tombstone(id), &[]),
+        let (header, payload, visitor): (_, &[u8], &[u8]) = match value {
+            Value::Session(record) => entry::session_parts(id, record),
+            Value::Tombstone => (entry::encode_tombstone(id), &[], &[]),
         };
-        let units = frame::units(id.as_bytes().len(), HEADER + payload.len());
+        let units = frame::units(id.as_bytes().len(), HEADER + payload.len() + visitor.len());
         let mut again = false;
         self.changing(unflushed, |live| {
             let mut writer = live.writer(&self.shared);
@@ -196,7 +194,7 @@ impl Buffer {
                     None if found.is_none() && !index::has_room(memory, &key) => return Ok(Put::Full),
                     None => match writer.take(units)? {
                         Some(spot) => {
-                            frame::write(memory, spot.unit, id.as_bytes(), &header, payload);
+                            frame::write(memory, spot.unit, id.as_bytes(), &header, payload, visitor);
                             memory.touch(key.bucket, spot.unit);
                             spot
                         }
@@ -285,9 +283,10 @@ impl Buffer {
         })
     }
 
-    /// The largest payload it takes; larger ones go straight to the store.
-    pub fn largest_entry(&self) -> usize {
-        frame::longest(self.live.read().memory.layout().segment) - HEADER
+    /// Whether it takes a session of this size; larger ones go straight to the store.
+    pub fn takes(&self, record: &Record<'_>) -> bool {
+        let length = HEADER + record.payload.len() + record.visitor.as_bytes().len();
+        length <= frame::longest(self.live.read().memory.layout().segment)
     }
 
     /// Runs `look` on a file that had a name when this began.

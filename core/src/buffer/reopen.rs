@@ -126,14 +126,14 @@ fn carry(new: &mut Writer<'_>, id: SessionId<'_>, entry: &[u8]) -> Result<()> {
         )
     };
     let key = Key::of(new.memory, id);
-    let (header, payload) = entry.split_first_chunk::<HEADER>().ok_or_else(full)?;
+    let (header, rest) = entry.split_first_chunk::<HEADER>().ok_or_else(full)?;
     // Moved from one slot to another while it was looked for, it may be met twice.
     if index::find(new.memory, &key, |_| ()).is_some() {
         return Ok(());
     }
     let units = frame::units(id.as_bytes().len(), entry.len());
     let spot = new.take(units)?.ok_or_else(full)?;
-    frame::write(new.memory, spot.unit, id.as_bytes(), header, payload);
+    frame::write(new.memory, spot.unit, id.as_bytes(), header, rest, &[]);
     new.memory.touch(key.bucket, spot.unit);
     match index::insert(new.memory, &key, Slot::new(&key, spot, true), &mut |_, _| ()) {
         Inserted::Done => {

@@ -47,7 +47,9 @@ use crate::entry;
 use crate::error::{Error, Result};
 use crate::notices::Notices;
 use crate::record::{Record, SessionId, Version};
-use crate::store::{Access, Backend, Batch, Begun, Change, Committed, Found, Lease, Store, Sweep, Swept};
+use crate::store::{
+    Access, Backend, Batch, Begun, ByUser, Change, Committed, Found, Lease, Listed, Store, Sweep, Swept, Whose,
+};
 use copies::Copies;
 
 /// A store with copies of its large payloads in another one.
@@ -97,7 +99,9 @@ impl<F: Batch, B: Backend> Chain<F, B> {
     /// Makes `record` the copy. `existed`: a session that was destroyed a moment ago gets none.
     fn keep(&self, id: SessionId<'_>, record: &Record<'_>, existed: bool) {
         let lease = Lease { existed, ..Lease::default() };
-        self.ask(|front| front.commit(id, Change::Write(record), lease));
+        // Whose session it is, is asked behind.
+        let copy = Record::of_version(record.version, &*record.payload, record.expires);
+        self.ask(|front| front.commit(id, Change::Write(&copy), lease));
     }
 
     /// Removes the copy of a session that lives on without one, or ended long ago.
@@ -168,6 +172,12 @@ impl<F: Batch, B: Backend> Sweep for Chain<F, B> {
         may_collect: &mut dyn FnMut(SessionId<'_>) -> bool,
     ) -> Result<Swept> {
         self.behind.sweep(now, limit, skip, may_collect)
+    }
+}
+
+impl<F: Batch, B: Backend> ByUser for Chain<F, B> {
+    fn of_user(&self, whose: Whose<'_>) -> Result<Vec<Listed>> {
+        self.behind.of_user(whose)
     }
 }
 

@@ -28,6 +28,13 @@ pub use format::Format;
 pub use path::Path;
 pub use scalar::Scalar;
 
+/// The paths, with commas between them, at which applications keep the id of the user who is logged in.
+///
+/// - UserFrosting: `account.current_user_id`. ProcessWire: `Session._user.id`.
+/// - Laravel: `login_web_` and the SHA-1 of `Illuminate\Auth\SessionGuard` (`SessionGuard::getName`), for the guard `web`.
+pub const USER_KEYS: &str =
+    "account.current_user_id,Session._user.id,login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d";
+
 /// The paths, with commas between them, of what changes with each request and means nothing else than that there was one.
 ///
 /// - ProcessWire sets `Session._user.ts` (`Session::isValidSession` in wire/core/Session.php), and its SessionHandlerDB

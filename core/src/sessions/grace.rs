@@ -14,13 +14,14 @@
 //! # Following
 //! A lead to a session that is gone leads nowhere: the old id has no session, as without a lead.
 
-use super::{Held, Intent, Sessions, Written};
+use super::{Client, Held, Intent, Sessions, Written};
 use crate::config::LockMode;
 use crate::error::Result;
 use crate::lead;
 use crate::process;
 use crate::record::{Expiry, Record, SessionId, Version, now};
 use crate::store::{Access, Begun, Change, Committed, Found, Lease};
+use crate::visitor::{User, Visitor};
 
 /// How many leads are followed: ids that were replaced one after the other within the grace.
 const HOPS: usize = 8;
@@ -112,7 +113,7 @@ impl Sessions {
 
     /// Ends a session that was handed over, and that nobody goes on with.
     pub fn discard(&self, mut heir: Held) {
-        if let Err(error) = self.commit(&mut heir, Intent::Destroy, 0) {
+        if let Err(error) = self.commit(&mut heir, Intent::Destroy, 0, &Client::default()) {
             self.host.notices().note(error);
         }
         self.release(heir);
@@ -130,13 +131,14 @@ impl Sessions {
         let kept = old.kept.as_deref().filter(|kept| Version::of(kept) == version);
         let written = || -> Result<()> {
             let record = match kept {
-                Some(kept) => Record { payload: kept.into(), version, expires },
+                Some(kept) => Record { visitor: old.visitor.clone(), ..Record::of_version(version, kept, expires) },
                 None => match self.host.store().begin(SessionId::parse(&old.id)?, Access::ReadOnly, None)?.found {
                     Found::Record(record) if !lead::is_lead(&record.payload) => record,
                     _ => return Ok(()),
                 },
             };
             self.write(&mut heir, &record)?;
+            heir.visitor = record.visitor.into_owned();
             self.flush_if_through(new)?;
             // The lease went with that.
             if self.host.has_leases() { self.begin_anew(&mut heir).map(|_| ()) } else { Ok(()) }
@@ -156,13 +158,15 @@ impl Sessions {
         let id = old.id.clone();
         let id = SessionId::parse(&id)?;
         let now = now();
-        let record = Record::new(lead::encode(id, new), Expiry::after(now, self.settings.regenerate_grace));
+        let expires = Expiry::after(now, self.settings.regenerate_grace);
+        let nobody = Visitor::new(&User::Nobody, None, None);
+        let record = Record { visitor: nobody, ..Record::new(lead::encode(id, new), expires) };
         if self.settings.lock == LockMode::None {
             let beside = lead::beside(id);
             let place = SessionId::parse(beside.as_bytes())?;
             self.host.store().commit(place, Change::Write(&record), Lease::default())?;
             self.flush_if_through(place)?;
-            self.commit(old, Intent::Destroy, 0)?;
+            self.commit(old, Intent::Destroy, 0, &Client::default())?;
             return Ok(true);
         }
         if old.spent && self.host.has_leases() {

@@ -6,6 +6,7 @@ use rustdb_core::chain::Chain;
 use rustdb_core::entry::{HEADER, encode_session};
 use rustdb_core::record::{Expiry, Record, now};
 use rustdb_core::store::{Access, Backend, Batch, Change, Committed, Found, Lease, Store, Sweep};
+use rustdb_core::visitor::Visitor;
 
 use crate::contract_support::{id, in_an_hour, lease, read, write};
 use crate::machine::{LARGE, Machine, Servers, large, payload};
@@ -74,7 +75,7 @@ fn moving_the_expiry_is_between_mysql_and_the_session() {
     machine.commit("a", Change::Write(&Record::new(large("1"), Expiry(now() + 500))), lease);
     let later = in_an_hour();
     let lease = machine.begin("a").lease;
-    assert_eq!(machine.commit("a", Change::Touch(later), lease), Committed::Done);
+    assert_eq!(machine.commit("a", Change::Touch(later, &Visitor::UNKNOWN), lease), Committed::Done);
     let begun = machine.begin("a");
     assert_eq!(begun.found, Found::Record(Record::new(large("1"), later)));
     machine.commit("a", Change::None, begun.lease);
@@ -107,7 +108,7 @@ fn a_destroyed_session_leaves_no_copy_and_a_late_one_is_refused() {
     assert_eq!(at.copy("a"), None);
     let record = Record::new(large("2"), in_an_hour());
     assert_eq!(there.commit("a", Change::Write(&record), slow.lease), Committed::Ended);
-    assert_eq!(there.commit("a", Change::Touch(in_an_hour()), slow.lease), Committed::Ended);
+    assert_eq!(there.commit("a", Change::Touch(in_an_hour(), &Visitor::UNKNOWN), slow.lease), Committed::Ended);
     assert_eq!((at.copy("a"), there.visit("a")), (None, None));
     // The same as it would be for one who had committed to MySQL before the destroy, and comes to Redis behind it.
     let late = Lease { existed: true, ..Lease::default() };

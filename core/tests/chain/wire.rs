@@ -3,6 +3,7 @@
 use mysql::prelude::Queryable;
 use rustdb_core::record::{Expiry, Record, now};
 use rustdb_core::store::{Access, Change, Committed, Store};
+use rustdb_core::visitor::Visitor;
 
 use crate::contract_support::{id, in_an_hour};
 use crate::machine::{Machine, Servers, large, payload};
@@ -58,7 +59,7 @@ fn large_sessions_cost_a_round_trip_to_redis_at_each_end_that_needs_it() {
     assert_eq!(counted.trips(|machine| machine.write("a", &large("2"))).0, (2, 2), "modified");
     let touch = |machine: &Machine| {
         let lease = machine.begin("a").lease;
-        machine.commit("a", Change::Touch(Expiry(now() + 5000)), lease)
+        machine.commit("a", Change::Touch(Expiry(now() + 5000), &Visitor::UNKNOWN), lease)
     };
     assert_eq!(counted.trips(touch), ((1, 2), Committed::Done), "prolonged");
     let read = |machine: &Machine| payload(machine.store.begin(id("a"), Access::ReadOnly, None).unwrap().found);

@@ -3,11 +3,67 @@
 #![allow(dead_code, unused_macros)] // Each test binary uses its own part of this module.
 
 use rustdb_core::record::{Expiry, Record, SessionId, now};
-use rustdb_core::store::{Access, Change, Committed, Found, Lease, Store};
+use rustdb_core::store::{Access, ByUser, Change, Committed, Found, Lease, Store, Whose};
+use rustdb_core::visitor::{User, Visitor};
+
+/// Nobody knows who uses it.
+pub const SOMEBODY: &Visitor<'static> = &Visitor::UNKNOWN;
 
 /// A session id.
 pub fn id(text: &str) -> SessionId<'_> {
     SessionId::parse(text.as_bytes()).unwrap()
+}
+
+/// Writes a session of a user, or of nobody.
+pub fn write_of(store: &dyn Store, name: &str, user: &User<'_>, expires: Expiry) {
+    let begun = store.begin(id(name), Access::Exclusive, None).unwrap();
+    let payload = match user {
+        User::Is(user) => format!("user|s:{}:\"{user}\";", user.len()),
+        User::Nobody | User::Unknown => "n|i:1;".to_owned(),
+    };
+    let visitor = Visitor::new(user, Some("192.0.2.7"), Some(b"Mozilla/5.0"));
+    let record = Record { visitor, ..Record::new(payload.into_bytes(), expires) };
+    assert_eq!(store.commit(id(name), Change::Write(&record), begun.lease).unwrap(), Committed::Done);
+}
+
+/// The sessions of a user, in the order of their ids. Those that name the user inside are the user's.
+pub fn of_user(store: &dyn ByUser, user: &str) -> Vec<String> {
+    let is_theirs = |payload: &[u8]| payload == format!("user|s:{}:\"{user}\";", user.len()).as_bytes();
+    let found = store.of_user(Whose { user, now: now(), limit: 100, is_theirs: &is_theirs }).unwrap();
+    let mut ids: Vec<_> = found.iter().map(|listed| String::from_utf8(listed.id.to_vec()).unwrap()).collect();
+    ids.sort();
+    ids
+}
+
+/// Whether a store finds sessions by their user.
+pub fn check_users(store: &impl ByUser) {
+    let user = |name: &'static str| User::Is(name.into());
+    for name in ["a1", "a2", "a3"] {
+        write_of(store, name, &user("41"), in_an_hour());
+    }
+    write_of(store, "b", &user("4"), in_an_hour());
+    write_of(store, "c", &User::Nobody, in_an_hour());
+    write_of(store, "expired", &user("41"), Expiry(now() - 1));
+    assert_eq!(of_user(store, "41"), ["a1", "a2", "a3"]);
+    assert_eq!(of_user(store, "4"), ["b"]);
+    assert!(of_user(store, "1").is_empty());
+    // Logged out, logged in as somebody else, and ended.
+    write_of(store, "a1", &User::Nobody, in_an_hour());
+    write_of(store, "b", &user("41"), in_an_hour());
+    let begun = store.begin(id("a2"), Access::Exclusive, None).unwrap();
+    assert_eq!(store.commit(id("a2"), Change::Destroy, begun.lease).unwrap(), Committed::Done);
+    assert_eq!(of_user(store, "41"), ["a3", "b"]);
+    assert!(of_user(store, "4").is_empty());
+    // Who only prolongs a session says whose it is as well.
+    let begun = store.begin(id("a3"), Access::Exclusive, None).unwrap();
+    let visitor = Visitor::new(&user("41"), None, None);
+    let touch = Change::Touch(Expiry(now() + 9000), &visitor);
+    assert_eq!(store.commit(id("a3"), touch, begun.lease).unwrap(), Committed::Done);
+    let whose = Whose { user: "41", now: now(), limit: 100, is_theirs: &|payload| payload.starts_with(b"user|") };
+    let found = store.of_user(whose).unwrap();
+    let touched = found.iter().find(|listed| *listed.id == *b"a3").unwrap();
+    assert!((now() + 8990..now() + 9010).contains(&touched.expires.0), "{touched:?}");
+    assert_eq!(store.of_user(Whose { limit: 1, ..whose }).unwrap().len(), 1);
 }
 
 /// An expiry.
@@ -72,6 +128,12 @@ macro_rules! contract {
             }
 
             #[test]
+            fn the_sessions_of_a_user_are_found_until_they_end_or_are_somebody_elses() {
+                let at = $make;
+                crate::contract_support::check_users(&at.store);
+            }
+
+            #[test]
             fn an_expired_session_is_missing_before_anybody_collects_it() {
                 let at = $make;
                 write(&at.store, "old", b"data", Expiry(now() - 1));
@@ -86,7 +148,10 @@ macro_rules! contract {
                 write(&at.store, "a", b"data", Expiry(now() + 10));
                 let later = in_an_hour();
                 let lease = lease(&at.store, "a");
-                assert_eq!(at.store.commit(id("a"), Change::Touch(later), lease).unwrap(), Committed::Done);
+                assert_eq!(
+                    at.store.commit(id("a"), Change::Touch(later, crate::contract_support::SOMEBODY), lease).unwrap(),
+                    Committed::Done
+                );
                 match at.store.begin(id("a"), Access::ReadOnly, None).unwrap().found {
                     Found::Record(record) => {
                         assert_eq!(record.payload.as_ref(), b"data");
@@ -99,7 +164,10 @@ macro_rules! contract {
             #[test]
             fn touching_what_is_not_there_says_so() {
                 let at = $make;
-                let committed = at.store.commit(id("a"), Change::Touch(in_an_hour()), Lease::default()).unwrap();
+                let committed = at
+                    .store
+                    .commit(id("a"), Change::Touch(in_an_hour(), crate::contract_support::SOMEBODY), Lease::default())
+                    .unwrap();
                 assert_eq!(committed, Committed::Gone);
                 assert_eq!(read(&at.store, "a"), None);
             }

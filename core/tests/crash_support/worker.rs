@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use rustdb_core::background;
 use rustdb_core::record::SessionId;
-use rustdb_core::sessions::{Held, Intent, Sessions};
+use rustdb_core::sessions::{Client, Held, Intent, Sessions};
 use rustdb_core::store::Access;
 use serde_json::Value;
 
@@ -141,8 +141,13 @@ impl Workplace {
         let state = account.attempt();
         let begun = Instant::now();
         let done = match ledger::says(state) {
-            Some(_) => sessions.commit(held, Intent::Write(&ledger::payload(session, state, self.size())), 3600),
-            None => sessions.commit(held, Intent::Destroy, 3600),
+            Some(_) => sessions.commit(
+                held,
+                Intent::Write(&ledger::payload(session, state, self.size())),
+                3600,
+                &Client::default(),
+            ),
+            None => sessions.commit(held, Intent::Destroy, 3600, &Client::default()),
         };
         done.unwrap_or_else(|error| panic!("commit: {error}; {:?}", sessions.host().report()));
         self.longest(Word::LongestCommit, begun);

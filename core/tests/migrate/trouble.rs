@@ -27,7 +27,14 @@ fn fails_fast(here: &Here) {
         .begin(id("known"), Access::Fresh)
         .map(|mut held| {
             let held = held.as_mut().unwrap();
-            here.sessions.commit(held, rustdb_core::sessions::Intent::Write(b"x"), 100).unwrap();
+            here.sessions
+                .commit(
+                    held,
+                    rustdb_core::sessions::Intent::Write(b"x"),
+                    100,
+                    &rustdb_core::sessions::Client::default(),
+                )
+                .unwrap();
         })
         .unwrap();
     assert_eq!(failure(here, "visitor").kind(), ErrorKind::Unreachable);

@@ -7,6 +7,7 @@ use rustdb_core::backend::redis::Redis;
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Record, SessionId};
 use rustdb_core::store::{Access, Backend, Change, Committed, Found, Lease, Store};
+use rustdb_core::visitor::Visitor;
 
 use crate::contract_support::{id, in_an_hour, lease, read, write};
 use crate::server::{Server, machine, open, until, write_as};
@@ -67,7 +68,9 @@ fn whoever_lost_the_lease_changes_nothing() {
         server.tell(&["DEL", LOCK]);
         let other = lease(&two, "a");
         let record = Record::new(b"lost".as_slice(), in_an_hour());
-        let change = [Change::None, Change::Touch(in_an_hour()), Change::Write(&record), Change::Destroy][change];
+        let change =
+            [Change::None, Change::Touch(in_an_hour(), &Visitor::UNKNOWN), Change::Write(&record), Change::Destroy]
+                [change];
         assert_eq!(one.commit(id("a"), change, held).unwrap(), Committed::LeaseLost, "{change:?}");
         assert!(!one.maintain());
         assert_eq!(two.commit(id("a"), Change::None, other).unwrap(), Committed::Done, "{change:?}");
@@ -117,7 +120,7 @@ fn a_missing_session_that_was_touched_stays_ours_until_it_is_written() {
     write(&store, "a", b"1", in_an_hour());
     let held = lease(&store, "a");
     server.tell(&["DEL", "PHPREDIS_SESSION:a"]);
-    assert_eq!(store.commit(id("a"), Change::Touch(in_an_hour()), held).unwrap(), Committed::Gone);
+    assert_eq!(store.commit(id("a"), Change::Touch(in_an_hour(), &Visitor::UNKNOWN), held).unwrap(), Committed::Gone);
     assert!(server.text(&["GET", LOCK]).is_some());
     assert!(store.maintain(), "it is still prolonged");
     assert_eq!(write_as(&store, "a", b"1", held), Committed::Done);

@@ -7,6 +7,7 @@ use rustdb_core::entry::{HEADER, encode_session};
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::Record;
 use rustdb_core::store::{Access, Backend, Batch, Change, Committed, Store};
+use rustdb_core::visitor::Visitor;
 
 use crate::contract_support::{id, in_an_hour, lease, read, write};
 use crate::load::Load;
@@ -203,9 +204,9 @@ fn harm(nodes: &mut Nodes, harm: impl FnOnce(&mut Server)) -> Duration {
         until_then = load.acknowledged();
         let total = load.total();
         until("its sessions can be used again", || {
-            watcher
-                .begin(id("a"), Access::Exclusive, None)
-                .is_ok_and(|begun| watcher.commit(id("a"), Change::Touch(in_an_hour()), begun.lease).is_ok())
+            watcher.begin(id("a"), Access::Exclusive, None).is_ok_and(|begun| {
+                watcher.commit(id("a"), Change::Touch(in_an_hour(), &Visitor::UNKNOWN), begun.lease).is_ok()
+            })
         });
         away = harmed.elapsed();
         until("it goes on for a while", || load.total() > total + 1000);

@@ -8,6 +8,7 @@ use rustdb_core::entry::{HEADER, encode_session, encode_tombstone};
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, MAX_LIFETIME, Record, now};
 use rustdb_core::store::{Access, Backend, Batch, Change, Committed, Found, Lease, Store, Sweep, Swept};
+use rustdb_core::visitor::Visitor;
 
 use crate::contract_support::{id, in_an_hour, lease, read, write};
 use crate::server::{Server, machine, open};
@@ -102,7 +103,7 @@ fn an_older_server_keeps_expiries_to_about_a_second() {
     write(&at.store, "a", b"x", expires);
     assert!((expiry(&at, "a").0 - expires.0).abs() <= 1);
     let later = Expiry(expires.0 + 1000);
-    at.store.commit(id("a"), Change::Touch(later), Lease::default()).unwrap();
+    at.store.commit(id("a"), Change::Touch(later, &Visitor::UNKNOWN), Lease::default()).unwrap();
     assert!((expiry(&at, "a").0 - later.0).abs() <= 1);
 }
 
@@ -132,7 +133,10 @@ fn a_session_without_an_end_is_there_and_gets_one_when_touched() {
     at.server.tell(&["SET", "PHPREDIS_SESSION:a", "n|i:1;"]);
     assert!(expiry(&at, "a") >= Expiry::after(now(), MAX_LIFETIME - 60));
     let held = lease(&at.store, "a");
-    assert_eq!(at.store.commit(id("a"), Change::Touch(in_an_hour()), held).unwrap(), Committed::Done);
+    assert_eq!(
+        at.store.commit(id("a"), Change::Touch(in_an_hour(), &Visitor::UNKNOWN), held).unwrap(),
+        Committed::Done
+    );
     assert!(expiry(&at, "a") <= in_an_hour());
     assert_eq!(read(&at.store, "a").as_deref(), Some(b"n|i:1;".as_slice()));
 }
@@ -154,7 +158,10 @@ fn what_was_evicted_is_written_again_and_what_was_destroyed_is_not() {
         write(&at.store, "evicted", b"old", in_an_hour());
         let held = lease(&at.store, "evicted");
         at.server.tell(&["DEL", "PHPREDIS_SESSION:evicted"]);
-        assert_eq!(at.store.commit(id("evicted"), Change::Touch(in_an_hour()), held).unwrap(), Committed::Gone);
+        assert_eq!(
+            at.store.commit(id("evicted"), Change::Touch(in_an_hour(), &Visitor::UNKNOWN), held).unwrap(),
+            Committed::Gone
+        );
         assert_eq!(at.store.commit(id("evicted"), Change::Write(&record), held).unwrap(), Committed::Done);
         assert_eq!(read(&at.store, "evicted").as_deref(), Some(b"new".as_slice()));
     }
@@ -165,7 +172,10 @@ fn what_was_evicted_is_written_again_and_what_was_destroyed_is_not() {
     let (slow, quick) = (lease(&at.store, "a"), lease(&at.store, "a"));
     at.store.commit(id("a"), Change::Destroy, quick).unwrap();
     assert_eq!(at.store.commit(id("a"), Change::Write(&record), slow).unwrap(), Committed::Ended);
-    assert_eq!(at.store.commit(id("a"), Change::Touch(in_an_hour()), slow).unwrap(), Committed::Ended);
+    assert_eq!(
+        at.store.commit(id("a"), Change::Touch(in_an_hour(), &Visitor::UNKNOWN), slow).unwrap(),
+        Committed::Ended
+    );
     assert_eq!(read(&at.store, "a"), None);
     // Who begins afterwards may have it again, and it is a session like any other then.
     write(&at.store, "a", b"2", in_an_hour());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::Record;
 use rustdb_core::store::{Access, Backend, Change, Committed, Found, Store};
+use rustdb_core::visitor::Visitor;
 
 use crate::contract_support::{id, in_an_hour, lease, read, write};
 use crate::proxy::Proxy;
@@ -36,7 +37,7 @@ fn every_call_is_one_round_trip() {
     assert_eq!(write_as(&store, "a", b"2", held), Committed::Done);
     assert_eq!(counted("commit of a modified session"), 1);
     let held = lease(&store, "a");
-    store.commit(id("a"), Change::Touch(in_an_hour()), held).unwrap();
+    store.commit(id("a"), Change::Touch(in_an_hour(), &Visitor::UNKNOWN), held).unwrap();
     assert_eq!(counted("begin and commit of a touched session"), 2);
     let held = lease(&store, "a");
     store.commit(id("a"), Change::None, held).unwrap();
@@ -77,7 +78,7 @@ fn an_answer_that_is_lost_costs_nothing() {
     assert_eq!(write_as(&store, "a", b"1", held), Committed::Done);
     let held = lease(&store, "a");
     proxy.lose_an_answer();
-    assert_eq!(store.commit(id("a"), Change::Touch(in_an_hour()), held).unwrap(), Committed::Done);
+    assert_eq!(store.commit(id("a"), Change::Touch(in_an_hour(), &Visitor::UNKNOWN), held).unwrap(), Committed::Done);
     let held = lease(&store, "a");
     proxy.lose_an_answer();
     assert_eq!(store.commit(id("a"), Change::None, held).unwrap(), Committed::Done);

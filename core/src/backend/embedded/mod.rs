@@ -8,6 +8,7 @@
 //! 'm'                the format of all this, 2, as one byte, and the store's mark: 8 random bytes, by which a buffer knows
 //!                    that it belongs to this very file
 //! 'x' time id        the expiry index: time as 8 bytes, big-endian, so that the earliest comes first; empty value
+//! 'u' user 0 id      the index of users (crate::visitor), whose names have no zero; empty value
 //! ```
 //! A session stands in the index once, at its expiry or before it: prolonging a session leaves its place in the index
 //! alone, and the sweep that comes by there moves it to where it belongs. So all but a session's first and last change
@@ -28,7 +29,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lmdb::{Code, Env, Read, Reader, Write};
 use crate::notices::Notices;
 use crate::record::{Expiry, Record, SessionId, Version, now};
-use crate::store::{Access, Backend, Batch, Begun, Change, Committed, Found, Lease, Store, Sweep, Swept};
+use crate::store::{
+    Access, Backend, Batch, Begun, ByUser, Change, Committed, Found, Lease, Listed, Store, Sweep, Swept, Whose,
+};
+use crate::visitor::User;
 
 /// The embedded store in one directory.
 #[derive(Debug)]
@@ -46,6 +50,10 @@ const MOST_MOVED: usize = 4 << 20;
 
 fn session_key(id: &[u8]) -> Vec<u8> {
     [b"s", id].concat()
+}
+
+fn user_key(user: &str, id: &[u8]) -> Vec<u8> {
+    [b"u".as_slice(), user.as_bytes(), b"\0", id].concat()
 }
 
 fn index_key(time: Expiry, id: &[u8]) -> Vec<u8> {
@@ -126,7 +134,7 @@ impl Embedded {
         let txn = self.read()?;
         let value = txn.get(&session_key(id.as_bytes())).map_err(|code| self.failed("read", code))?;
         Ok(value.and_then(|value| match split(value).and_then(|(_, entry)| entry::decode(id, entry)) {
-            Some(Entry::Session(record)) => Some(Record { payload: record.payload.into_owned().into(), ..record }),
+            Some(Entry::Session(record)) => Some(record.into_owned()),
             Some(Entry::Tombstone) => None,
             None => {
                 // No session; the next write replaces it.
@@ -171,10 +179,24 @@ impl Embedded {
     }
 }
 
-/// Puts an encoded session in its place and sees to the index.
+/// The key of a stored value in the index of users, if it has one.
+fn place_by_user(id: &[u8], entry: &[u8]) -> Option<Vec<u8>> {
+    match entry::visitor_of(entry).user() {
+        User::Is(user) => Some(user_key(&user, id)),
+        User::Unknown | User::Nobody => None,
+    }
+}
+
+/// Puts an encoded session in its place and sees to the indexes.
 fn put(txn: &mut Write<'_>, id: &[u8], entry: &[u8]) -> Result<(), Code> {
     let Some(expires) = Stamp::of(entry).map(|stamp| stamp.expires()) else { return Ok(()) };
-    let old = txn.get(&session_key(id))?.and_then(split).map(|(indexed, _)| indexed);
+    let old = txn.get(&session_key(id))?.and_then(split);
+    let (old_user, user) = (old.and_then(|(_, old)| place_by_user(id, old)), place_by_user(id, entry));
+    let old = old.map(|(indexed, _)| indexed);
+    if old_user != user {
+        old_user.iter().try_for_each(|old| txn.delete(old).map(drop))?;
+        user.iter().try_for_each(|user| txn.put_marker(user).map(drop))?;
+    }
     let indexed = match old {
         Some(old) if old <= expires => old,
         _ => Expiry(expires.0.max(0)),
@@ -197,8 +219,10 @@ fn put_value(txn: &mut Write<'_>, id: &[u8], indexed: Expiry, entry: &[u8]) -> R
 
 fn delete(txn: &mut Write<'_>, id: &[u8]) -> Result<bool, Code> {
     let key = session_key(id);
-    if let Some((indexed, _)) = txn.get(&key)?.and_then(split) {
+    if let Some((indexed, old)) = txn.get(&key)?.and_then(split) {
+        let user = place_by_user(id, old);
         txn.delete(&index_key(indexed, id))?;
+        user.iter().try_for_each(|user| txn.delete(user).map(drop))?;
     }
     txn.delete(&key)
 }
@@ -215,10 +239,12 @@ struct Due {
 fn settle(txn: &mut Write<'_>, due: &Due, now: i64) -> Result<bool, Code> {
     let key = session_key(&due.id);
     // What stands here is believed, not what the session says of its place: so an index in disorder mends itself.
-    let alive = txn.get(&key)?.and_then(|value| {
+    let value = txn.get(&key)?;
+    let alive = value.and_then(|value| {
         let expires = expiry_in(&due.id, value).filter(|expires| !expires.is_past(now))?;
         Some((expires, value[INDEXED..].to_vec()))
     });
+    let user = value.and_then(split).and_then(|(_, entry)| place_by_user(&due.id, entry));
     txn.delete(&index_key(due.indexed, &due.id))?;
     match alive {
         Some((expires, entry)) => {
@@ -226,7 +252,10 @@ fn settle(txn: &mut Write<'_>, due: &Due, now: i64) -> Result<bool, Code> {
             put_value(txn, &due.id, expires, &entry)?;
             Ok(false)
         }
-        None => txn.delete(&key),
+        None => {
+            user.iter().try_for_each(|user| txn.delete(user).map(drop))?;
+            txn.delete(&key)
+        }
     }
 }
 
@@ -251,13 +280,16 @@ impl Store for Embedded {
         match change {
             Change::None => Ok(Committed::Done),
             Change::Destroy => self.transact(|txn| delete(txn, key)).map(|_| Committed::Done),
-            Change::Touch(expires) => match self.find(id)? {
+            Change::Touch(expires, visitor) => match self.find(id)? {
                 None if lease.existed => Ok(Committed::Ended),
                 None => Ok(Committed::Gone),
-                Some(record) => self.commit(id, Change::Write(&Record { expires, ..record }), lease),
+                Some(record) => {
+                    let visitor = visitor.clone().or(&record.visitor);
+                    self.commit(id, Change::Write(&Record { expires, visitor, ..record }), lease)
+                }
             },
             Change::Write(record) => {
-                let mut entry = vec![0; HEADER + record.payload.len()];
+                let mut entry = vec![0; HEADER + record.payload.len() + record.visitor.as_bytes().len()];
                 entry::encode_session(id, record, &mut entry);
                 self.transact(|txn| {
                     let there = txn.get(&session_key(key))?;
@@ -313,6 +345,37 @@ impl Backend for Embedded {
     fn owner(&self, _: Option<&str>) -> Result<Option<String>> {
         Ok(None)
     }
+}
+
+impl ByUser for Embedded {
+    fn of_user(&self, Whose { user, now, limit, .. }: Whose<'_>) -> Result<Vec<Listed>> {
+        let first = user_key(user, b"");
+        let (mut found, mut trouble) = (Vec::new(), None);
+        let txn = self.read()?;
+        txn.scan(&first, &mut |key, _| {
+            let Some(id) = key.strip_prefix(first.as_slice()).and_then(|id| SessionId::parse(id).ok()) else {
+                return ControlFlow::Break(());
+            };
+            match txn.get(&session_key(id.as_bytes())) {
+                Ok(value) => {
+                    found.extend(value.and_then(|value| listed(id, split(value)?.1)).filter(|listed| {
+                        !listed.expires.is_past(now) && listed.visitor.user() == User::Is(user.into())
+                    }))
+                }
+                Err(code) => trouble = Some(code),
+            }
+            if trouble.is_some() || found.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .and_then(|()| trouble.map_or(Ok(()), Err))
+        .map_err(|code| self.failed("read", code))?;
+        Ok(found)
+    }
+}
+
+/// What a list says of a stored session.
+fn listed(id: SessionId<'_>, entry: &[u8]) -> Option<Listed> {
+    let expires = Stamp::of_entry(id.as_bytes(), entry)?.expires();
+    Some(Listed { id: id.as_bytes().into(), expires, visitor: entry::visitor_of(entry).into_owned() })
 }
 
 impl Sweep for Embedded {

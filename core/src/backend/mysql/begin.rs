@@ -114,7 +114,7 @@ pub(super) fn found(table: &Table, fields: &[Option<Vec<u8>>], known: Option<Ver
             if known == Some(version) {
                 return Ok(Found::Current(expires));
             }
-            Ok(Found::Record(Record { payload: payload.into(), version, expires }))
+            Ok(Found::Record(Record::of_version(version, payload, expires)))
         }
         Some((None, expires)) if known.is_some() => Ok(Found::Current(expires)),
         _ => Err(table.unreadable()),

@@ -195,7 +195,7 @@ impl Mysql {
             return Ok(if ours || again { Committed::Done } else { Committed::LeaseLost });
         };
         // Only a touch may find that it has to be followed by another commit, which needs the lock still.
-        let keeps = matches!(change, Change::Touch(_)) && !lease.existed;
+        let keeps = matches!(change, Change::Touch(..)) && !lease.existed;
         let (claim, end) = match keeps {
             true => (locks.renew(&key, lease.token), format!(";{};{free} AND {}>0", NOTE, locks::OURS)),
             false => (free, String::new()),

@@ -89,7 +89,7 @@ impl Mysql {
             let table = self.widened(connection, &table, change)?.unwrap_or(table);
             let hold = Hold::of(&name, lease.token);
             // Only a touch may find that it has to be followed by another commit, which needs the lock still.
-            let keeps = matches!(change, Change::Touch(_)) && !lease.existed;
+            let keeps = matches!(change, Change::Touch(..)) && !lease.existed;
             let release = match keeps {
                 true => format!("SELECT IF(ROW_COUNT()=0{},2,RELEASE_LOCK('{name}')) l", hold.guard),
                 false => lease::release(&name),
@@ -179,7 +179,7 @@ pub(super) fn statement(
 ) -> Option<String> {
     Some(match change {
         Change::None => return None,
-        Change::Touch(expires) => table.touch(id, expires, now(), hold),
+        Change::Touch(expires, _) => table.touch(id, expires, now(), hold),
         Change::Write(record) if existed => table.update(id, record, now(), hold),
         Change::Write(record) => table.upsert(id, record, now(), hold),
         Change::Destroy => table.delete(id, hold),
@@ -189,8 +189,8 @@ pub(super) fn statement(
 /// What a statement that matched `affected` rows has done.
 pub(super) fn outcome(change: Change<'_>, existed: bool, affected: u64) -> Committed {
     match change {
-        Change::Touch(_) | Change::Write(_) if affected == 0 && existed => Committed::Ended,
-        Change::Touch(_) if affected == 0 => Committed::Gone,
+        Change::Touch(..) | Change::Write(_) if affected == 0 && existed => Committed::Ended,
+        Change::Touch(..) if affected == 0 => Committed::Gone,
         _ => Committed::Done,
     }
 }
@@ -202,7 +202,7 @@ pub(super) fn is_done(table: &Table, answer: &Answer, change: Change<'_>, mark: 
         Change::Destroy => answer.rows.is_empty(),
         _ if table.is_own() => answer.first(0) == Some(mark.to_string().as_bytes()),
         // Elsewhere no mark has a place, and what stands there has to do.
-        Change::Touch(expires) => stored(table, answer).is_some_and(|(_, there)| there == expires),
+        Change::Touch(expires, _) => stored(table, answer).is_some_and(|(_, there)| there == expires),
         Change::Write(record) => stored(table, answer) == Some((record.version, record.expires)),
     }
 }

@@ -51,7 +51,7 @@ use crate::error::Result;
 use crate::notices::Notices;
 use crate::record::{SessionId, Version, now};
 use crate::server::Server;
-use crate::store::{Access, Backend, Begun, Change, Committed, Lease, Store};
+use crate::store::{Access, Backend, Begun, ByUser, Change, Committed, Lease, Listed, Store, Whose};
 
 /// How often a statement is tried that others are in the way of.
 const TRIES: usize = 3;
@@ -237,6 +237,12 @@ impl Store for Mysql {
             token if self.held.has(token) => self.commit_by_row(id, change, lease),
             _ => self.commit_alone(id, change, lease),
         }
+    }
+}
+
+impl ByUser for Mysql {
+    fn of_user(&self, _: Whose<'_>) -> Result<Vec<Listed>> {
+        Ok(Vec::new())
     }
 }
 

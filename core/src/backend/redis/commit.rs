@@ -58,7 +58,7 @@ impl Redis {
         let (name, expires, payload) = match change {
             Change::None if lease.token == 0 => return Ok((Outcome::Committed(Committed::Done), false)),
             Change::None => ("none", None, None),
-            Change::Touch(expires) => ("touch", Some(expires), None),
+            Change::Touch(expires, _) => ("touch", Some(expires), None),
             Change::Write(record) if lease.fresh => ("insert", Some(record.expires), Some(&record.payload)),
             Change::Write(record) => ("write", Some(record.expires), Some(&record.payload)),
             Change::Destroy => ("destroy", None, None),

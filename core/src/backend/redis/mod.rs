@@ -62,7 +62,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::notices::Notices;
 use crate::record::{Expiry, MAX_LIFETIME, SessionId};
 use crate::server::{Server, Topology};
-use crate::store::{Backend, Batch, Sweep, Swept};
+use crate::store::{Backend, Batch, ByUser, Listed, Sweep, Swept, Whose};
 
 /// How long a tombstone stays: longer than a request that began before the destroy is likely to run. Web servers give
 /// one up after a minute or so (nginx: `fastcgi_read_timeout`), and with locking none is left but those whose lease was
@@ -167,6 +167,12 @@ impl Batch for Redis {
                 })
             }
         }
+    }
+}
+
+impl ByUser for Redis {
+    fn of_user(&self, _: Whose<'_>) -> Result<Vec<Listed>> {
+        Ok(Vec::new())
     }
 }
 

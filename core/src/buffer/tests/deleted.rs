@@ -12,7 +12,7 @@ fn entries_of_every_size_are_carried_over_whole() {
         // As full as it gets.
         for number in 0..10_000u32 {
             let name = format!("c{number}");
-            let payload = vec![number as u8; random.random_range(0..=buffer.largest_entry())];
+            let payload = vec![number as u8; random.random_range(0..=largest(&buffer))];
             if put(&buffer, &name, &payload) != Put::Done {
                 break;
             }

@@ -26,6 +26,11 @@ pub(super) struct Scene {
     directory: TempDir,
 }
 
+/// The largest payload that `buffer` takes.
+fn largest(buffer: &Buffer) -> usize {
+    frame::longest(buffer.live.read().memory.layout().segment) - HEADER
+}
+
 impl Scene {
     pub(super) fn new() -> Scene {
         use std::os::unix::fs::PermissionsExt;
@@ -105,7 +110,7 @@ fn try_write_only(buffer: &Buffer, name: &str, payload: &[u8]) -> Option<Slot> {
     let key = Key::of(&live.memory, id(name));
     let record = record(payload.to_vec());
     let spot = writer.take(frame::units(name.len(), HEADER + payload.len())).unwrap()?;
-    frame::write(&live.memory, spot.unit, name.as_bytes(), &entry::session_header(id(name), &record), payload);
+    frame::write(&live.memory, spot.unit, name.as_bytes(), &entry::session_parts(id(name), &record).0, payload, &[]);
     live.memory.touch(key.bucket, spot.unit);
     Some(Slot::new(&key, spot, true))
 }
@@ -221,7 +226,7 @@ fn nothing_unflushed_is_ever_lost_and_nothing_outdated_is_ever_read() {
         let scene = Scene::new();
         let buffers = [scene.open(SMALL), scene.open(SMALL)];
         let mut random = StdRng::seed_from_u64(seed);
-        let largest = [600, 3000, 20_000, buffers[0].largest_entry()][seed as usize % 4];
+        let largest = [600, 3000, 20_000, largest(&buffers[0])][seed as usize % 4];
         // What is there: the payload, and whether the store has it too.
         let mut model: HashMap<String, (Vec<u8>, bool)> = HashMap::new();
         let mut full = 0;

@@ -1,0 +1,93 @@
+//! Whose sessions they are: who used one last is noted with each write and touch (`rustdb.track`), the user by what the
+//! session itself says (`rustdb.user_key`), so that all sessions of a user can be listed and ended.
+
+use std::borrow::Cow;
+
+use super::{Held, Sessions};
+use crate::contents::{self, Format, Path};
+use crate::error::Result;
+use crate::record::{SessionId, now};
+use crate::store::{Change, Lease, Listed, Whose};
+use crate::visitor::{User, Visitor};
+
+/// The most sessions of one user that are listed.
+pub const MOST_LISTED: usize = 1000;
+
+/// What a request tells of its visitor, and how to read its session.
+#[derive(Debug, Clone, Default)]
+pub struct Client {
+    /// How PHP lays out the session; `None`: in a way that is not read.
+    pub format: Option<Format>,
+    /// The address it came from.
+    pub ip: Option<String>,
+    /// What the browser calls itself.
+    pub agent: Option<Vec<u8>>,
+}
+
+/// The user that a payload names at the first of `paths` that leads to one.
+fn user_in<'a>(payload: &'a [u8], format: Format, paths: &[Path]) -> User<'a> {
+    let named = paths.iter().filter_map(|path| contents::find(payload, format, path)).map(User::named);
+    let mut users = named.filter(|user| *user != User::Nobody);
+    users.next().unwrap_or(User::Nobody)
+}
+
+impl Sessions {
+    /// What is known of the visitor who leaves `payload`: now, and from before.
+    pub(super) fn visitor(&self, held: &Held, payload: &[u8], client: &Client) -> Visitor<'static> {
+        let track = self.settings.track;
+        let user = match client.format {
+            Some(format) if track.user && !self.settings.user_key.is_empty() => {
+                user_in(payload, format, &self.settings.user_key)
+            }
+            _ => User::Unknown,
+        };
+        let ip = client.ip.as_deref().filter(|_| track.ip);
+        let agent = client.agent.as_deref().filter(|_| track.agent);
+        Visitor::new(&user, ip, agent).or(&held.visitor)
+    }
+
+    /// The sessions of a user that have not ended, at most [`MOST_LISTED`], the one that ends last first. `format`: how PHP
+    /// lays out sessions.
+    pub fn of_user(&self, user: &str, format: Option<Format>) -> Result<Vec<Listed>> {
+        let User::Is(user) = User::by(user) else { return Ok(Vec::new()) };
+        let is_theirs = |payload: &[u8]| {
+            let named = format.map(|format| user_in(payload, format, &self.settings.user_key));
+            named == Some(User::Is(Cow::Borrowed(&user)))
+        };
+        let mut found =
+            self.host.of_user(Whose { user: &user, now: now(), limit: MOST_LISTED, is_theirs: &is_theirs })?;
+        found.sort_by_key(|listed| std::cmp::Reverse(listed.expires));
+        Ok(found)
+    }
+
+    /// Ends the sessions of a user, but not `kept`; returns how many there were. A request that has one of them in use does
+    /// not bring it back.
+    pub fn end_of_user(&self, user: &str, kept: Option<&[u8]>, format: Option<Format>) -> Result<u64> {
+        let mut ended = 0;
+        loop {
+            let mut found = self.of_user(user, format)?;
+            let all = found.len() < MOST_LISTED;
+            found.retain(|listed| Some(&*listed.id) != kept);
+            for listed in &found {
+                self.end(SessionId::parse(&listed.id)?)?;
+                ended += 1;
+            }
+            if all || found.is_empty() {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Ends a session without waiting for who has it in use: what that one writes in the end is refused.
+    fn end(&self, id: SessionId<'_>) -> Result<()> {
+        self.host.store().commit(id, Change::Destroy, Lease::default())?;
+        self.host.wake_after_write();
+        self.flush_if_through(id)?;
+        match &self.migration {
+            Some(old) => {
+                old.remove(id).or_else(|error| if old.outlives(id, now()).is_some() { Err(error) } else { Ok(()) })
+            }
+            None => Ok(()),
+        }
+    }
+}
