@@ -28,7 +28,7 @@ const fn entry(name: &'static CStr, default: &'static CStr, place: usize) -> Ini
 }
 
 /// In the order of [`ENTRIES`], then those that are PHP's matter alone.
-static DEFINITIONS: IniEntryDefs<16> = IniEntryDefs::new([
+static DEFINITIONS: IniEntryDefs<18> = IniEntryDefs::new([
     {
         let mut store = entry(c"rustdb.store", c"", 0);
         store.displayer = Some(display_store);
@@ -51,6 +51,12 @@ static DEFINITIONS: IniEntryDefs<16> = IniEntryDefs::new([
     },
     entry(c"rustdb.volatile_keys", c"Session._user.ts,Session.SessionHandlerDB.ts,_sf2_meta.u", 12),
     entry(c"rustdb.regenerate_grace", c"0", 13),
+    entry(
+        c"rustdb.user_key",
+        c"account.current_user_id,Session._user.id,login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d",
+        14,
+    ),
+    entry(c"rustdb.track", c"user,ip,agent", 15),
     {
         let mut takeover = IniEntryDef::new(c"rustdb.takeover", c"", IniEntryPermission::System);
         takeover.on_modify = Some(takeover_changed);

@@ -8,6 +8,7 @@
 //! - [`frames`]: what the running PHP function tells that the callbacks' arguments do not.
 //! - [`handler_class`]: `Rustdb\SessionHandler`; [`array_settings`]: its argument.
 //! - [`takeover`]: handlers that applications register, answered by rustdb; [`hook`]: how PHP's functions are replaced.
+//! - [`client`]: what a request tells of its visitor; [`user_sessions`]: the functions that list and end a user's sessions.
 //! - [`report`]: from core errors to PHP's warnings and log. [`info`]: phpinfo and `rustdb_status()`.
 //!
 //! # Rules at this border
@@ -18,6 +19,7 @@
 #![allow(missing_docs)]
 
 mod array_settings;
+mod client;
 mod frames;
 mod handler_class;
 mod hook;
@@ -29,6 +31,7 @@ mod request;
 mod save_handler;
 mod session_api;
 mod takeover;
+mod user_sessions;
 
 use std::panic::catch_unwind;
 use std::time::Duration;
@@ -82,7 +85,7 @@ extern "C" fn info_page(module: *mut ModuleEntry) {
 /// The module.
 #[php_module]
 pub fn get_module(module: ModuleBuilder) -> ModuleBuilder {
-    info::add_functions(module)
+    user_sessions::add_functions(info::add_functions(module))
         .startup_function(startup)
         .request_startup_function(request_startup)
         .shutdown_function(shutdown)

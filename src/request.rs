@@ -14,7 +14,7 @@ use rustdb_core::record::{SessionId, now};
 use rustdb_core::sessions::{Held, Intent, Report, Sessions};
 use rustdb_core::store::Access;
 
-use crate::{ini, report};
+use crate::{client, ini, report};
 
 pub use objects::ObjectId;
 use objects::{Lent, Object};
@@ -294,15 +294,15 @@ impl Thread {
                         "PHP had no memory to read the session (memory_limit), so it was not written over",
                     ));
                 }
-                return sessions.commit(held, intent, lifetime);
+                return sessions.commit(held, intent, lifetime, &client::of_request);
             }
         }
         let sessions = self.sessions()?;
         if let Some((sessions, held)) = self.lent(&sessions, id) {
-            return sessions.commit(held, intent, lifetime);
+            return sessions.commit(held, intent, lifetime, &client::of_request);
         }
         let Some(mut held) = sessions.begin(SessionId::parse(id)?, Access::Exclusive)? else { return Ok(()) };
-        let committed = sessions.commit(&mut held, intent, lifetime);
+        let committed = sessions.commit(&mut held, intent, lifetime, &client::of_request);
         sessions.release(held);
         committed
     }
@@ -323,6 +323,11 @@ impl Thread {
             Some(heir) => self.leave_to(heir, sessions, held),
             None => self.last = Some(sessions.release(held)),
         }
+    }
+
+    /// The id of the session in use.
+    pub fn id(&self) -> Option<&[u8]> {
+        self.held.as_ref().map(|(_, held)| held.id())
     }
 
     /// How the session in use, or the one closed last, fares.

@@ -264,12 +264,19 @@ impl Sessions {
         held.before = compares.then_some((payload, format));
     }
 
-    /// Carries out what the request wants. `lifetime`: in seconds, as PHP gave it. `client`: who asked.
+    /// Carries out what the request wants. `lifetime`: in seconds, as PHP gave it. `client`: who asks; called
+    /// where something is written.
     ///
     /// # Errors
     /// Whatever the store has to say. The session keeps its last good state, or has its new one in the buffer, from
     /// where the background thread goes on trying to bring it to the store.
-    pub fn commit(&self, held: &mut Held, intent: Intent<'_>, lifetime: i64, client: &Client) -> Result<()> {
+    pub fn commit(
+        &self,
+        held: &mut Held,
+        intent: Intent<'_>,
+        lifetime: i64,
+        client: &dyn Fn() -> Client,
+    ) -> Result<()> {
         if held.generation != process::generation() || held.access == Access::ReadOnly {
             // A child does not write its parent's session, and who came to read only holds no lock.
             return Ok(());
@@ -321,7 +328,7 @@ impl Sessions {
                 if held.known.is_some_and(lives_on) && (is_same || differs_in_passing(held, payload, &self.settings)) {
                     Written::None
                 } else {
-                    record.visitor = self.visitor(held, payload, client);
+                    record.visitor = self.visitor(held, payload, &client());
                     if is_same { self.touch(held, &record)? } else { self.write(held, &record)? }
                 }
             }

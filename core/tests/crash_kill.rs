@@ -253,6 +253,6 @@ fn the_lock_of_a_killed_process_is_free_at_once() {
     }
     let name = ledger::name(0);
     let mut held = sessions.begin(SessionId::parse(name.as_bytes()).unwrap(), Access::Exclusive).unwrap().unwrap();
-    sessions.commit(&mut held, Intent::Write(b"0"), 60, &Client::default()).unwrap();
+    sessions.commit(&mut held, Intent::Write(b"0"), 60, &Client::default).unwrap();
     sessions.release(held);
 }

@@ -49,7 +49,7 @@ fn write_a_range(place: &Workplace) {
         let begun = Instant::now();
         let mut held = sessions.begin(SessionId::parse(id.as_bytes()).unwrap(), Access::Fresh).unwrap().unwrap();
         sessions
-            .commit(&mut held, Intent::Write(&payload(number)), 3600, &Client::default())
+            .commit(&mut held, Intent::Write(&payload(number)), 3600, &Client::default)
             .unwrap_or_else(|error| panic!("session {number} was refused: {error}"));
         sessions.release(held);
         place.longest(Word::LongestCommit, begun);

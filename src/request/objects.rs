@@ -16,7 +16,7 @@ use rustdb_core::sessions::{Held, Intent, Sessions};
 use rustdb_core::store::Access;
 
 use super::Thread;
-use crate::ini;
+use crate::{client, ini};
 
 /// The address of an object, which is its own as long as it lives.
 pub type ObjectId = usize;
@@ -227,10 +227,10 @@ impl Thread {
         let parsed = SessionId::parse(id)?;
         let sessions = self.object_sessions(object)?;
         let committed = match self.in_use(&sessions, id) {
-            Some((sessions, held)) => sessions.commit(held, intent, lifetime),
+            Some((sessions, held)) => sessions.commit(held, intent, lifetime, &client::of_request),
             None => {
                 let Some(mut held) = sessions.begin(parsed, Access::Exclusive)? else { return Ok(()) };
-                let committed = sessions.commit(&mut held, intent, lifetime);
+                let committed = sessions.commit(&mut held, intent, lifetime, &client::of_request);
                 self.last = Some(sessions.release(held));
                 committed
             }

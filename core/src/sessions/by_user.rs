@@ -26,6 +26,9 @@ pub struct Client {
 
 /// The user that a payload names at the first of `paths` that leads to one.
 fn user_in<'a>(payload: &'a [u8], format: Format, paths: &[Path]) -> User<'a> {
+    // Laravel hands over a serialized array, however PHP lays out its own sessions, in which no name begins like that.
+    let is_array = format == Format::Php && payload.starts_with(b"a:") && payload.ends_with(b"}");
+    let format = if is_array { Format::PhpSerialize } else { format };
     let named = paths.iter().filter_map(|path| contents::find(payload, format, path)).map(User::named);
     let mut users = named.filter(|user| *user != User::Nobody);
     users.next().unwrap_or(User::Nobody)
@@ -56,7 +59,7 @@ impl Sessions {
         };
         let mut found =
             self.host.of_user(Whose { user: &user, now: now(), limit: MOST_LISTED, is_theirs: &is_theirs })?;
-        found.sort_by_key(|listed| std::cmp::Reverse(listed.expires));
+        found.sort_by(|one, other| other.expires.cmp(&one.expires).then_with(|| one.id.cmp(&other.id)));
         Ok(found)
     }
 

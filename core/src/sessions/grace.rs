@@ -113,7 +113,7 @@ impl Sessions {
 
     /// Ends a session that was handed over, and that nobody goes on with.
     pub fn discard(&self, mut heir: Held) {
-        if let Err(error) = self.commit(&mut heir, Intent::Destroy, 0, &Client::default()) {
+        if let Err(error) = self.commit(&mut heir, Intent::Destroy, 0, &Client::default) {
             self.host.notices().note(error);
         }
         self.release(heir);
@@ -166,7 +166,7 @@ impl Sessions {
             let place = SessionId::parse(beside.as_bytes())?;
             self.host.store().commit(place, Change::Write(&record), Lease::default())?;
             self.flush_if_through(place)?;
-            self.commit(old, Intent::Destroy, 0, &Client::default())?;
+            self.commit(old, Intent::Destroy, 0, &Client::default)?;
             return Ok(true);
         }
         if old.spent && self.host.has_leases() {

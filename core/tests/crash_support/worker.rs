@@ -145,9 +145,9 @@ impl Workplace {
                 held,
                 Intent::Write(&ledger::payload(session, state, self.size())),
                 3600,
-                &Client::default(),
+                &Client::default,
             ),
-            None => sessions.commit(held, Intent::Destroy, 3600, &Client::default()),
+            None => sessions.commit(held, Intent::Destroy, 3600, &Client::default),
         };
         done.unwrap_or_else(|error| panic!("commit: {error}; {:?}", sessions.host().report()));
         self.longest(Word::LongestCommit, begun);

@@ -105,13 +105,13 @@ impl Here {
 
     pub fn write(&self, name: &str, payload: &[u8]) {
         let mut held = self.begin(name, Access::Exclusive).unwrap();
-        self.sessions.commit(&mut held, Intent::Write(payload), LIFETIME, &Client::default()).unwrap();
+        self.sessions.commit(&mut held, Intent::Write(payload), LIFETIME, &Client::default).unwrap();
         self.sessions.release(held);
     }
 
     pub fn destroy(&self, name: &str) {
         let mut held = self.begin(name, Access::Exclusive).unwrap();
-        self.sessions.commit(&mut held, Intent::Destroy, LIFETIME, &Client::default()).unwrap();
+        self.sessions.commit(&mut held, Intent::Destroy, LIFETIME, &Client::default).unwrap();
         self.sessions.release(held);
     }
 

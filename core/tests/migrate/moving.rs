@@ -75,7 +75,7 @@ fn brought_over(at: &impl Place) {
     assert_eq!(here.migrated(), 2);
     let mut held = here.begin("visitor", Access::Exclusive).unwrap();
     assert_eq!(held.report.source, Source::Buffer);
-    here.sessions.commit(&mut held, Intent::Destroy, 100, &Client::default()).unwrap();
+    here.sessions.commit(&mut held, Intent::Destroy, 100, &Client::default).unwrap();
     here.sessions.release(held);
     assert!(!at.has("visitor"));
     assert_eq!(here.log(), [""; 0]);
@@ -106,8 +106,8 @@ fn ended(at: &impl Place) {
 
         // In one request: ended and begun anew, as a logout does.
         let mut held = here.begin("bob", Access::Exclusive).unwrap();
-        here.sessions.commit(&mut held, Intent::Destroy, 100, &Client::default()).unwrap();
-        here.sessions.commit(&mut held, Intent::Write(b"guest"), 100, &Client::default()).unwrap();
+        here.sessions.commit(&mut held, Intent::Destroy, 100, &Client::default).unwrap();
+        here.sessions.commit(&mut held, Intent::Write(b"guest"), 100, &Client::default).unwrap();
         here.sessions.release(held);
         assert_eq!(here.find("bob").as_deref(), Some(b"guest".as_slice()));
 
@@ -157,7 +157,7 @@ fn accesses(at: &impl Place) {
     assert_eq!(here.find("old").as_deref(), Some(PAYLOAD));
     here.destroy("old");
     let mut held = here.begin("regenerated", Access::Fresh).unwrap();
-    here.sessions.commit(&mut held, Intent::Write(PAYLOAD), 100, &Client::default()).unwrap();
+    here.sessions.commit(&mut held, Intent::Write(PAYLOAD), 100, &Client::default).unwrap();
     here.sessions.release(held);
     assert_eq!((here.find("old"), here.find("regenerated").as_deref()), (None, Some(PAYLOAD)));
     // No lock stays behind.

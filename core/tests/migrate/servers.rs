@@ -196,7 +196,7 @@ fn a_session_without_an_end_gets_one_here() {
     at.server.tell(&["SET", "PHPREDIS_SESSION:a", "x"]);
     let here = Here::new(&at.url(""));
     let mut held = here.begin("a", Access::Exclusive).unwrap();
-    here.sessions.commit(&mut held, Intent::Unchanged(b"x"), 1440, &Client::default()).unwrap();
+    here.sessions.commit(&mut held, Intent::Unchanged(b"x"), 1440, &Client::default).unwrap();
     here.sessions.release(held);
     assert!(here.left("a") < 1600);
 }
