@@ -14,6 +14,25 @@ namespace {
      * @throws Exception when the store cannot be used
      */
     function rustdb_status(): array {}
+
+    /**
+     * The sessions of a user that have not ended, at most 1,000, the one that ends last first. Whose a session is, it says
+     * itself, at the paths of `rustdb.user_key`; what is kept of a visitor, `rustdb.track` says.
+     *
+     * @return list<array{id: string, expires: int, ip: ?string, user_agent: ?string, current: bool}> `expires` in seconds
+     *     since 1970; `ip` and `user_agent` of the last request, null where they are not known; `current`: it is the session
+     *     of this request
+     * @throws Exception when the store cannot be used
+     */
+    function rustdb_user_sessions(int|string $user): array {}
+
+    /**
+     * Ends all sessions of a user, or all but that of this request, and returns how many there were. A request that has one
+     * of them in use does not bring it back.
+     *
+     * @throws Exception when the store cannot be used
+     */
+    function rustdb_end_user_sessions(int|string $user, bool $keep_current = false): int {}
 }
 
 namespace Rustdb {
@@ -38,7 +57,8 @@ namespace Rustdb {
          * @param array{store?: string, multi_host?: string|bool, lock?: string, lock_wait?: int|float|string,
          *     buffer_size?: int|string, write?: string, flush_interval?: int|float|string, touch_interval?: int|string,
          *     lifetime?: int|string, gc_probability?: int|string, gc_divisor?: int|string,
-     *     migrate_from?: string, volatile_keys?: string} $settings
+     *     migrate_from?: string, volatile_keys?: string, regenerate_grace?: int|string, user_key?: string,
+         *     track?: string} $settings
          * @throws \ValueError for an unknown setting or a wrong value; it says what is allowed
          */
         public function __construct(array $settings = []) {}

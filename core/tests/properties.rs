@@ -5,6 +5,7 @@ use rustdb_core::config::{ENTRIES, Raw, Settings, StoreUrl, WriteMode, redacted}
 use rustdb_core::entry::{self, Entry, HEADER};
 use rustdb_core::record::{DEFAULT_LIFETIME, Expiry, MAX_LIFETIME, Record, SessionId, lifetime_of};
 use rustdb_core::server::{Address, Server};
+use rustdb_core::visitor::{User, Visitor};
 
 fn raw(name: &str, value: &str) -> Raw {
     let values = ENTRIES
@@ -14,17 +15,35 @@ fn raw(name: &str, value: &str) -> Raw {
     Raw { values, save_path: String::new() }
 }
 
+/// An entry in one piece.
+fn encoded(id: SessionId<'_>, record: &Record<'_>) -> Vec<u8> {
+    let mut value = vec![0; HEADER + record.payload.len() + record.visitor.as_bytes().len()];
+    entry::encode_session(id, record, &mut value);
+    value
+}
+
+/// Who used a session, known in part.
+fn visitor() -> impl Strategy<Value = Visitor<'static>> {
+    let user = prop_oneof![Just(User::Unknown), Just(User::Nobody), "\\PC{1,60}".prop_map(User::by)];
+    let ip = proptest::option::of(any::<std::net::IpAddr>().prop_map(|ip| ip.to_string()));
+    let agent = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..300));
+    (user, ip, agent).prop_map(|(user, ip, agent)| Visitor::new(&user, ip.as_deref(), agent.as_deref()))
+}
+
 proptest! {
     #[test]
     fn an_entry_decodes_to_what_was_encoded(
         id in "[A-Za-z0-9,-]{1,256}",
         payload in proptest::collection::vec(any::<u8>(), 0..3000),
         expires in any::<i64>(),
+        visitor in visitor(),
     ) {
         let id = SessionId::parse(id.as_bytes()).unwrap();
-        let record = Record::new(payload, Expiry(expires));
-        let mut value = vec![0; HEADER + record.payload.len()];
-        entry::encode_session(id, &record, &mut value);
+        let record = Record { visitor, ..Record::new(payload, Expiry(expires)) };
+        let value = encoded(id, &record);
+        prop_assert_eq!(entry::visitor_of(&value), record.visitor.clone());
+        let (header, rest) = value.split_first_chunk().unwrap();
+        prop_assert_eq!(entry::decode_parts(id, header, rest.to_vec()), Some(Entry::Session(record.clone())));
         prop_assert_eq!(entry::decode(id, &value), Some(Entry::Session(record)));
     }
 
@@ -36,21 +55,20 @@ proptest! {
     ) {
         prop_assume!(id != other);
         let record = Record::new(payload, Expiry(1));
-        let mut value = vec![0; HEADER + record.payload.len()];
-        entry::encode_session(SessionId::parse(id.as_bytes()).unwrap(), &record, &mut value);
+        let value = encoded(SessionId::parse(id.as_bytes()).unwrap(), &record);
         prop_assert_eq!(entry::decode(SessionId::parse(other.as_bytes()).unwrap(), &value), None);
     }
 
     #[test]
     fn an_entry_with_a_flipped_bit_is_no_entry(
         payload in proptest::collection::vec(any::<u8>(), 0..300),
+        visitor in visitor(),
         place in any::<prop::sample::Index>(),
         bit in 0..8u8,
     ) {
         let id = SessionId::parse(b"abc").unwrap();
-        let record = Record::new(payload, Expiry(1_900_000_000));
-        let mut value = vec![0; HEADER + record.payload.len()];
-        entry::encode_session(id, &record, &mut value);
+        let record = Record { visitor, ..Record::new(payload, Expiry(1_900_000_000)) };
+        let mut value = encoded(id, &record);
         let place = place.index(value.len());
         value[place] ^= 1 << bit;
         prop_assert_eq!(entry::decode(id, &value), None);

@@ -10,9 +10,10 @@ require __DIR__ . '/../lib/all.php';
 require __DIR__ . '/../fpm/site.php';
 require __DIR__ . '/../fpm/ledger.php';
 require __DIR__ . '/../fpm/replaced.php';
+require __DIR__ . '/../fpm/users.php';
 require __DIR__ . '/machines.php';
 require __DIR__ . '/standby.php';
-foreach (['sharing', 'failing', 'alone', 'switching', 'standby', 'chain', 'replaced', 'moving'] as $tests) {
+foreach (['sharing', 'failing', 'alone', 'switching', 'standby', 'chain', 'replaced', 'moving', 'users'] as $tests) {
     require __DIR__ . "/tests/$tests.php";
 }
 Runner::finish();
