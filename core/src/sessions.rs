@@ -148,6 +148,14 @@ fn differs_in_passing(held: &Held, payload: &[u8], settings: &Settings) -> bool 
     held.before.as_ref().is_some_and(|(before, format)| contents::same_but_for(before, payload, *format, paths))
 }
 
+fn collision() -> Error {
+    Error::new(
+        ErrorKind::Collision,
+        "the newly made session id exists already, so nothing was written; see whether the machine's random numbers are \
+         sound",
+    )
+}
+
 impl Sessions {
     /// The sessions that these settings mean.
     pub fn open(settings: &Settings) -> Result<Sessions> {
@@ -391,11 +399,7 @@ impl Sessions {
 
     fn write(&self, held: &mut Held, record: &Record<'_>) -> Result<Written> {
         match self.apply(held, Change::Write(record))? {
-            Committed::Collision => Err(Error::new(
-                ErrorKind::Collision,
-                "the newly made session id exists already, so nothing was written; see whether the machine's random \
-                 numbers are sound",
-            )),
+            Committed::Collision => Err(collision()),
             Committed::Ended => {
                 held.known = None;
                 Ok(Written::None)

@@ -6,7 +6,7 @@ use super::lease::Hold;
 use super::table::Table;
 use super::{Mysql, TRIES, lease};
 use crate::error::Result;
-use crate::record::{Expiry, Record, SessionId, Version, now};
+use crate::record::{Expiry, SessionId, Version, now};
 use crate::store::{Change, Committed, Lease};
 
 /// What became of the statements of a commit.
@@ -46,7 +46,7 @@ impl Mysql {
             let widened = self.widened(connection, table, change)?;
             let table = widened.as_deref().unwrap_or(table);
             if let (Change::Write(record), true) = (change, lease.fresh) {
-                return self.insert(connection, table, id, record, runs > 1);
+                return self.insert(connection, table, (id, record), None, runs > 1);
             }
             let Some(sql) = statement(table, id, change, lease.existed, None) else { return Ok(Committed::Done) };
             self.check_size((id, change), &sql, table, connection)?;
@@ -55,29 +55,6 @@ impl Mysql {
         })?;
         self.hosts.put(connection);
         Ok(committed)
-    }
-
-    /// Makes a session that must not exist. `again`: it may have been made a moment ago, with the answer lost.
-    fn insert(
-        &self,
-        connection: &mut Connection,
-        table: &Table,
-        id: SessionId<'_>,
-        record: &Record<'_>,
-        again: bool,
-    ) -> Result<Committed, Failure> {
-        let now = now();
-        let sql = table.insert(id, record, now);
-        self.check_size((id, Change::Write(record)), &sql, table, connection)?;
-        match connection.run(&sql) {
-            Err(Failure { cause: Cause::Duplicate, .. }) => {
-                let answers = connection.run(&table.replace_expired(id, record, now))?;
-                let now_there = || stored(table, &answers[1]) == Some((record.version, record.expires));
-                let ours = answers[0].affected > 0 || (again && now_there());
-                Ok(if ours { Committed::Done } else { Committed::Collision })
-            }
-            run => run.map(|_| Committed::Done),
-        }
     }
 
     /// With a lease, on the connection that holds it.
@@ -208,7 +185,7 @@ pub(super) fn is_done(table: &Table, answer: &Answer, change: Change<'_>, mark: 
 }
 
 /// What stands in the row that [`Table::whole`] found.
-fn stored(table: &Table, answer: &Answer) -> Option<(Version, Expiry)> {
+pub(super) fn stored(table: &Table, answer: &Answer) -> Option<(Version, Expiry)> {
     let (payload, expires) = table.decode(answer.rows.first()?.get(1..)?)?;
     Some((Version::of(&payload?), expires))
 }

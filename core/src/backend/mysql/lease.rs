@@ -24,6 +24,7 @@ use twox_hash::XxHash3_128;
 
 use super::connection::Connection;
 use super::failure::{Cause, Failure};
+use super::locks::OURS;
 use super::target::Target;
 use crate::record::SessionId;
 
@@ -110,6 +111,11 @@ impl Hold {
     /// The lease `token`, for the lock `name`.
     pub(super) fn of(name: &str, token: u128) -> Hold {
         Hold { guard: format!(" AND @rustdb='1{name}'"), mark: token as u64 }
+    }
+
+    /// The lease `token` where the lock is a row, of which a variable says whether it is ours.
+    pub(super) fn of_row(token: u128) -> Hold {
+        Hold { guard: format!(" AND {OURS}=1"), mark: token as u64 }
     }
 }
 
