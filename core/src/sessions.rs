@@ -430,7 +430,11 @@ impl Sessions {
 
     fn apply(&self, held: &mut Held, change: Change<'_>) -> Result<Committed> {
         held.before = None;
-        let applied = self.host.store().commit(SessionId::parse(&held.id)?, change, held.lease);
+        let id = SessionId::parse(&held.id)?;
+        let applied = match (change, self.settings.write) {
+            (Change::Write(record), WriteMode::Through) if held.lease.fresh => self.host.insert(id, record, held.lease),
+            _ => self.host.store().commit(id, change, held.lease),
+        };
         held.spent = matches!(&applied, Ok(committed) if *committed != Committed::Gone);
         if matches!(applied, Ok(Committed::LeaseLost)) {
             self.host.shared().add(Counter::LeasesLost, 1);
