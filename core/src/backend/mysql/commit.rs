@@ -67,9 +67,13 @@ impl Mysql {
             let hold = Hold::of(&name, lease.token);
             // Only a touch may find that it has to be followed by another commit, which needs the lock still.
             let keeps = matches!(change, Change::Touch(_)) && !lease.existed;
-            let release = match keeps {
-                true => format!("SELECT IF(ROW_COUNT()=0{},2,RELEASE_LOCK('{name}')) l", hold.guard),
-                false => lease::release(&name),
+            // Where a row has to change if the lock is ours, nobody asks whether it was let go: a statement that answers so
+            // costs the server about 6 µs more than one that notes it.
+            let changes = !keeps && (lease.existed || matches!(change, Change::Write(_)));
+            let release = match (keeps, changes) {
+                (true, _) => format!("SELECT IF(ROW_COUNT()=0{},2,RELEASE_LOCK('{name}')) l", hold.guard),
+                (_, true) => lease::let_go_and_note(&name),
+                (_, false) => lease::release(&name),
             };
             let Some(mut sql) = statement(&table, id, change, lease.existed, Some(&hold)) else {
                 connection.leave(&lease::let_go(&name))?;
@@ -90,7 +94,10 @@ impl Mysql {
                 // Written, so the lock was ours, and it is let go whether anybody waits for that or not.
                 return Ok(Ran { affected, keeps: false, lost: false });
             }
-            let answers = connection.rest()?;
+            let mut answers = connection.rest()?;
+            if changes {
+                answers = connection.run(lease::WAS_OURS)?;
+            }
             let released = answers.last().and_then(|last| last.first(0));
             Ok(Ran { affected, keeps: released == Some(b"2"), lost: !matches!(released, Some(b"1" | b"2")) })
         };

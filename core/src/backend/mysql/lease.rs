@@ -127,6 +127,14 @@ pub(super) fn let_go(name: &str) -> String {
     format!("DO RELEASE_LOCK('{name}')")
 }
 
+/// Gives the lock back, and notes for [`WAS_OURS`] whether it was ours.
+pub(super) fn let_go_and_note(name: &str) -> String {
+    format!("SET @rustdb=RELEASE_LOCK('{name}')")
+}
+
+/// Answers 1 if the lock that was given back last was ours.
+pub(super) const WAS_OURS: &str = "SELECT @rustdb l";
+
 /// Gives the lock back; answers 1 if it was ours.
 pub(super) fn release(name: &str) -> String {
     format!("SELECT RELEASE_LOCK('{name}') l")

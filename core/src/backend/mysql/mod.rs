@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! begin    SET @rustdb = GET_LOCK; SELECT the session
-//! commit   UPDATE, INSERT or DELETE, if @rustdb says that the lock is ours; SELECT RELEASE_LOCK
+//! commit   UPDATE, INSERT or DELETE, if @rustdb says that the lock is ours; RELEASE_LOCK
 //! ```
 //! or, with `?lock=lease`, the same with the lock as a row of a table of its own (`by_row`, `locks`), for clusters, where
 //! `GET_LOCK` ends at the node.
