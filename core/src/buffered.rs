@@ -82,7 +82,9 @@ impl<S: Batch + Sweep> Buffered<S> {
     /// Brings everything that was unflushed when this began to the store. Returns `false` when somebody else is
     /// flushing and does not finish within `limit`.
     pub fn flush(&self, limit: Duration) -> Result<bool> {
-        self.flusher.run(limit, |locks| self.flush_all(locks, Search::Everywhere)).map(|flushed| flushed.is_some())
+        self.flusher
+            .run(limit, |locks| self.flush_all(locks, Search::Everywhere, None))
+            .map(|flushed| flushed.is_some())
     }
 
     /// Removes expired sessions; see [`collector::collect`].
@@ -93,25 +95,35 @@ impl<S: Batch + Sweep> Buffered<S> {
         })
     }
 
-    fn flush_all(&self, locks: &HostLocks, search: Search) -> Result<()> {
+    /// Brings what the buffer has to the store. Returns whether the entry of `id` was among it.
+    fn flush_all(&self, locks: &HostLocks, search: Search, id: Option<SessionId<'_>>) -> Result<bool> {
         let mut ids = self.buffer.unflushed(search)?.into_iter();
-        while self.flush_next(locks, &mut ids)?.is_some() {}
-        Ok(())
+        let mut found = false;
+        loop {
+            let batch = self.buffer.fetch(&mut ids, BATCH, BATCH_BYTES)?;
+            if batch.is_empty() {
+                return Ok(found);
+            }
+            self.flush_batch(locks, &batch)?;
+            found |= id.is_some_and(|id| batch.iter().any(|flushed| *flushed.id == *id.as_bytes()));
+        }
     }
 
-    /// Brings the next batch of these ids to the store. Returns how many of its entries the buffer may drop now.
-    fn flush_next(&self, locks: &HostLocks, ids: &mut std::vec::IntoIter<Box<[u8]>>) -> Result<Option<usize>> {
-        let batch = self.buffer.fetch(ids, BATCH, BATCH_BYTES)?;
-        if batch.is_empty() {
-            return Ok(None);
-        }
-        let settled = self.flush_batch(locks, &batch).inspect_err(|_| self.shared.add(Counter::FlushErrors, 1))?;
-        self.shared.add(Counter::FlushRuns, 1);
-        self.shared.add(Counter::FlushedSessions, batch.len() as u64);
-        Ok(Some(settled))
+    /// Brings some of it to the store. Returns how many entries the buffer may drop now.
+    fn flush_some(&self, locks: &HostLocks) -> Result<Option<usize>> {
+        let mut ids = self.buffer.unflushed(Search::Everywhere)?.into_iter();
+        let batch = self.buffer.fetch(&mut ids, BATCH, BATCH_BYTES)?;
+        if batch.is_empty() { Ok(None) } else { self.flush_batch(locks, &batch).map(Some) }
     }
 
     fn flush_batch(&self, locks: &HostLocks, batch: &[Unflushed]) -> Result<usize> {
+        let settled = self.apply(locks, batch).inspect_err(|_| self.shared.add(Counter::FlushErrors, 1))?;
+        self.shared.add(Counter::FlushRuns, 1);
+        self.shared.add(Counter::FlushedSessions, batch.len() as u64);
+        Ok(settled)
+    }
+
+    fn apply(&self, locks: &HostLocks, batch: &[Unflushed]) -> Result<usize> {
         self.store.apply(
             &mut batch
                 .iter()
@@ -149,10 +161,7 @@ impl<S: Batch + Sweep> Buffered<S> {
                     ));
                 }
                 Put::Full => {
-                    let flush = |locks: &HostLocks| {
-                        self.flush_next(locks, &mut self.buffer.unflushed(Search::Everywhere)?.into_iter())
-                    };
-                    match self.flusher.run(Duration::ZERO, flush) {
+                    match self.flusher.run(Duration::ZERO, |locks| self.flush_some(locks)) {
                         Ok(Some(Some(1..))) => {}
                         // Nothing to flush that would make room, and not because somebody else has just flushed it: the
                         // room there is lies in pieces too small for this value.
@@ -166,15 +175,40 @@ impl<S: Batch + Sweep> Buffered<S> {
         }
     }
 
+    /// Writes a session under an id that was made a moment ago, such that the store has it when this returns: one round
+    /// trip, where [`Store::commit`] takes one to look whether the id is free and [`Buffered::flush_through`] another.
+    ///
+    /// Here the store inserts the session, or says that there is one, in one step. So a session that has the same id by
+    /// accident is never written over: the buffer knows it, or the store does. No older state of it can arrive later
+    /// either: a flusher has in hand only what the buffer has as well. And should the insertion itself arrive late, as
+    /// its answer was lost, it finds what was written since, and leaves it alone. So it needs no flusher lock, and the
+    /// buffer gets the session when the store has it.
+    pub fn insert(&self, id: SessionId<'_>, record: &Record<'_>, lease: Lease) -> Result<Committed> {
+        // What has ended or expired is told from what has not there.
+        if self.buffer.read(id)? != Lookup::Miss {
+            return self.commit(id, Change::Write(record), lease);
+        }
+        match self.store.commit(id, Change::Write(record), lease) {
+            Ok(Committed::Done) => self.keep(id, record).map(|()| Committed::Done),
+            // Refused, so nothing was written. It waits in the buffer until the store takes it.
+            Err(error) if error.kind() != ErrorKind::Unreachable => self.commit(id, Change::Write(record), lease),
+            committed => committed,
+        }
+    }
+
     /// Waits until the store has what the buffer has under `id`. Requests that end together share a flush.
     pub fn flush_through(&self, id: SessionId<'_>, limit: Duration) -> Result<()> {
+        if !self.buffer.is_unflushed(id)? {
+            // Nobody's flush need be waited for.
+            return Ok(());
+        }
         let flushed = self.flusher.run(limit, |locks| {
             // The flush that ended just now may have taken it along.
             for search in [Search::Lately, Search::Everywhere] {
-                if !self.buffer.is_unflushed(id)? {
+                // A tombstone stays in the buffer as long as its session is in use, which it is now.
+                if !self.buffer.is_unflushed(id)? || self.flush_all(locks, search, Some(id))? {
                     break;
                 }
-                self.flush_all(locks, search)?;
             }
             Ok(())
         });
@@ -254,11 +288,16 @@ impl<S: Batch + Sweep> Buffered<S> {
 
     /// Keeps in the buffer what the store has.
     fn fill(&self, id: SessionId<'_>) -> Result<()> {
-        let Some(record) = self.in_store(id)? else {
-            return Ok(());
-        };
-        if self.buffer.takes(&record) {
-            self.buffer.put(id, Value::Session(&record), false, &|there| there.is_none())?;
+        match self.in_store(id)? {
+            Some(record) => self.keep(id, &record),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps in the buffer what the store has, unless there is something newer. Where there is no room it goes without.
+    fn keep(&self, id: SessionId<'_>, record: &Record<'_>) -> Result<()> {
+        if self.buffer.takes(record) {
+            self.buffer.put(id, Value::Session(record), false, &|there| there.is_none())?;
         }
         Ok(())
     }

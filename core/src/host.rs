@@ -28,10 +28,10 @@ use crate::lock::{HostLocks, LockName};
 use crate::notices::Notices;
 use crate::owner::Owner;
 use crate::process;
-use crate::record::SessionId;
+use crate::record::{Record, SessionId};
 use crate::server::{Product, Server};
 use crate::shared::Shared;
-use crate::store::{Backend, ByUser, Listed, Store, Whose};
+use crate::store::{Backend, ByUser, Change, Committed, Lease, Listed, Store, Whose};
 use crate::unbuffered::Unbuffered;
 
 /// Sessions collected in one transaction by the background thread; bounds it to a few milliseconds.
@@ -56,6 +56,8 @@ pub struct Host {
     shared: Arc<Shared>,
     notices: Notices,
     kind: Kind,
+    /// Whether the store is on a server, so that each look into it costs a round trip.
+    is_far: bool,
     /// In nanoseconds; the shortest that any site of the process has set.
     flush_interval: AtomicU64,
     limit: Duration,
@@ -228,6 +230,7 @@ impl Host {
             shared,
             notices,
             kind,
+            is_far: matches!(settings.store, StoreUrl::Server { .. }),
             flush_interval: AtomicU64::new(settings.flush_interval.as_nanos() as u64),
             limit: settings.lock_wait,
             alarm: Alarm::default(),
@@ -254,6 +257,7 @@ impl Host {
             shared,
             notices: Notices::default(),
             kind: Kind::Shared(store, flusher),
+            is_far: true,
             flush_interval: AtomicU64::new(MAINTENANCE.as_nanos() as u64),
             limit: settings.lock_wait,
             alarm: Alarm::default(),
@@ -307,6 +311,14 @@ impl Host {
             Kind::Buffered(store) => &**store.behind(),
             Kind::Unbuffered(store) => &**store.behind(),
             Kind::Shared(store, _) => &**store,
+        }
+    }
+
+    /// Writes a session with a fresh lease that is to be in the store before the request ends.
+    pub fn insert(&self, id: SessionId<'_>, record: &Record<'_>, lease: Lease) -> Result<Committed> {
+        match &self.kind {
+            Kind::Buffered(store) if self.is_far => store.insert(id, record, lease),
+            _ => self.store().commit(id, Change::Write(record), lease),
         }
     }
 

@@ -154,6 +154,14 @@ fn differs_in_passing(held: &Held, payload: &[u8], settings: &Settings) -> bool 
     held.before.as_ref().is_some_and(|(before, format)| contents::same_but_for(before, payload, *format, paths))
 }
 
+fn collision() -> Error {
+    Error::new(
+        ErrorKind::Collision,
+        "the newly made session id exists already, so nothing was written; see whether the machine's random numbers are \
+         sound",
+    )
+}
+
 impl Sessions {
     /// The sessions that these settings mean.
     pub fn open(settings: &Settings) -> Result<Sessions> {
@@ -392,11 +400,7 @@ impl Sessions {
 
     fn write(&self, held: &mut Held, record: &Record<'_>) -> Result<Written> {
         match self.apply(held, Change::Write(record))? {
-            Committed::Collision => Err(Error::new(
-                ErrorKind::Collision,
-                "the newly made session id exists already, so nothing was written; see whether the machine's random \
-                 numbers are sound",
-            )),
+            Committed::Collision => Err(collision()),
             Committed::Ended => {
                 held.known = None;
                 Ok(Written::None)
@@ -427,7 +431,11 @@ impl Sessions {
 
     fn apply(&self, held: &mut Held, change: Change<'_>) -> Result<Committed> {
         held.before = None;
-        let applied = self.host.store().commit(SessionId::parse(&held.id)?, change, held.lease);
+        let id = SessionId::parse(&held.id)?;
+        let applied = match (change, self.settings.write) {
+            (Change::Write(record), WriteMode::Through) if held.lease.fresh => self.host.insert(id, record, held.lease),
+            _ => self.host.store().commit(id, change, held.lease),
+        };
         held.spent = matches!(&applied, Ok(committed) if *committed != Committed::Gone);
         if matches!(applied, Ok(Committed::LeaseLost)) {
             self.host.shared().add(Counter::LeasesLost, 1);

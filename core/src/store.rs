@@ -1,7 +1,8 @@
 //! The contract between sessions and the places that keep them.
 //!
 //! Opaque bytes, an absolute expiry and the visitor cross it, nothing else. There are two calls, because on a store across a
-//! network a round trip is the unit of cost: one takes the lock and reads, one writes and lets go. Powers that not
+//! network a round trip is the unit of cost: one takes the lock and reads, one writes and lets go; and one for a session
+//! that takes the place of another, which writes and takes the lock. Powers that not
 //! every store has are traits of their own ([`Batch`], [`Sweep`], [`ByUser`]), so that a basic store stays short. A store in
 //! front of another store is a store too: [`crate::buffered::Buffered`].
 
@@ -102,6 +103,23 @@ pub trait Store: Send + Sync {
     /// Applies the change and lets go of the lease: one round trip, atomically, and only while the lease is ours.
     /// A lease with the token 0 was not taken from a shared store: none is checked, and none is let go.
     fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed>;
+
+    /// Makes a session that the caller goes on with: writes `record` under an id that must not exist, and takes its lease,
+    /// so that nobody who learns of the id comes in between: one round trip, atomically. `None`: there is such a session,
+    /// or somebody has its lease, and nothing was done. Stores that several machines share have their own.
+    fn create(&self, id: SessionId<'_>, record: &Record<'_>) -> Result<Option<Lease>> {
+        create_without_lease(self, id, record)
+    }
+}
+
+/// [`Store::create`] where there are no leases.
+pub(crate) fn create_without_lease<S: Store + ?Sized>(
+    store: &S,
+    id: SessionId<'_>,
+    record: &Record<'_>,
+) -> Result<Option<Lease>> {
+    let committed = store.commit(id, Change::Write(record), Begun::fresh().lease)?;
+    Ok((committed == Committed::Done).then(|| Lease { existed: true, ..Lease::default() }))
 }
 
 /// A store that takes many changes in one transaction.
@@ -164,6 +182,10 @@ impl Store for Box<dyn Backend> {
 
     fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
         (**self).commit(id, change, lease)
+    }
+
+    fn create(&self, id: SessionId<'_>, record: &Record<'_>) -> Result<Option<Lease>> {
+        (**self).create(id, record)
     }
 }
 

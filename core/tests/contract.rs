@@ -107,6 +107,34 @@ fn through() -> Fixture<Through> {
     buffered_as(64 << 20, Through)
 }
 
+/// The same where the store itself tells whether an id is free, as for one on a server.
+struct Inserting(Buffered<Embedded>);
+
+impl Store for Inserting {
+    fn begin(&self, id: SessionId<'_>, access: Access, known: Option<Version>) -> Result<Begun> {
+        self.0.begin(id, access, known)
+    }
+
+    fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
+        let committed = match change {
+            Change::Write(record) if lease.fresh => self.0.insert(id, record, lease)?,
+            _ => self.0.commit(id, change, lease)?,
+        };
+        self.0.flush_through(id, Duration::from_secs(30))?;
+        Ok(committed)
+    }
+}
+
+impl ByUser for Inserting {
+    fn of_user(&self, whose: Whose<'_>) -> Result<Vec<Listed>> {
+        self.0.of_user(whose)
+    }
+}
+
+fn inserting() -> Fixture<Inserting> {
+    buffered_as(64 << 20, Inserting)
+}
+
 fn buffered(size: u64) -> Fixture<Buffered<Embedded>> {
     buffered_as(size, |store| store)
 }
@@ -138,6 +166,7 @@ contract!(embedded_alone, embedded());
 contract!(embedded_unbuffered, unbuffered());
 contract!(buffered_behind, buffered(64 << 20));
 contract!(buffered_through, through());
+contract!(buffered_inserting, inserting());
 contract!(buffered_by_very_little, buffered(1 << 20));
 
 knows!(embedded_alone_knows, embedded());
@@ -238,6 +267,26 @@ fn writing_through_has_it_in_the_store_when_commit_returns() {
     let at = through();
     write(&at.store, "a", b"1", in_an_hour());
     assert_eq!(read(at.store.0.behind(), "a").as_deref(), Some(b"1".as_slice()));
+}
+
+#[test]
+fn an_inserted_session_is_in_the_store_and_then_in_the_buffer() {
+    let at = inserting();
+    let record = Record::new(b"1".as_slice(), in_an_hour());
+    let fresh = Begun::fresh().lease;
+    assert_eq!(at.store.commit(id("a"), Change::Write(&record), fresh).unwrap(), Committed::Done);
+    assert_eq!(read(at.store.0.behind(), "a").as_deref(), Some(b"1".as_slice()));
+    assert!(!lease(&at.store, "a").unbuffered);
+    assert_eq!(at.store.0.buffer().report().unwrap().unflushed, 0);
+    // One that the store alone has, and one that the buffer alone has.
+    write(at.store.0.behind(), "b", b"theirs", in_an_hour());
+    write(&at.store.0, "c", b"theirs", in_an_hour());
+    for name in ["b", "c"] {
+        let committed = at.store.commit(id(name), Change::Write(&record), fresh).unwrap();
+        assert_eq!((name, committed), (name, Committed::Collision));
+        assert_eq!(read(&at.store, name).as_deref(), Some(b"theirs".as_slice()));
+        assert_eq!(read(at.store.0.behind(), name).as_deref(), Some(b"theirs".as_slice()));
+    }
 }
 
 #[test]

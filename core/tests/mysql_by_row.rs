@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::mysql::prelude::Queryable;
-use contract_support::{id, in_an_hour, lease, read, write};
+use contract_support::{id, in_an_hour, lease, read, what_is_created_is_held, write};
 use mysql_support::proxy::Proxy;
 use mysql_support::{Mariadb, begin, commit, count_up, counted, machine, machine_that_waits, payload, url, wait_until};
 use rustdb_core::backend::mysql::{LOCKS_DDL, Mysql};
@@ -77,11 +77,28 @@ fn a_request_takes_one_round_trip_to_begin_and_one_to_commit() {
         assert_eq!((what, to_begin, to_commit, committed), (what, 1, 1, Committed::Done));
         assert_eq!(at.locks(), 0);
     }
+    let (to_create, held) = proxy.count(|| store.create(id("b"), &record).unwrap().unwrap());
+    assert_eq!((to_create, at.locks()), (1, 1));
+    let (to_commit, committed) = proxy.count(|| commit(&store, "b", Change::Destroy, held));
+    assert_eq!((to_commit, committed, at.locks()), (1, Committed::Done, 0));
     for (name, found) in [("nobody", false), ("warm", true)] {
         let look = || store.begin(id(name), Access::ExclusiveIfExists, None).unwrap();
         let (to_look, begun) = proxy.count(look);
         assert_eq!((name, to_look, begun.lease.token != 0), (name, 1, found));
     }
+}
+
+#[test]
+fn who_creates_a_session_has_it() {
+    let at = place();
+    what_is_created_is_held(&at.store, &machine_that_waits(&at.url, Duration::ZERO));
+    let proxy = Proxy::to(at.server.port());
+    let store = at.through(&proxy, "");
+    write(&store, "warm", b"x", in_an_hour());
+    proxy.swallow_one_answer();
+    let held = store.create(id("lost"), &record(b"data")).unwrap().unwrap();
+    assert_eq!(commit(&store, "lost", Change::Write(&record(b"changed")), held), Committed::Done);
+    assert_eq!(read(&at.store, "lost").as_deref(), Some(b"changed".as_slice()));
 }
 
 #[test]

@@ -148,8 +148,9 @@ fn sessions_live_and_end_as_in_a_table_of_our_own() {
         assert_eq!((name, change("a", Change::Touch(in_an_hour(), &Visitor::UNKNOWN))), (name, Committed::Gone));
         drop(begin(&machine(&at.url), "b"));
         write(store, "b", PAYLOAD, Expiry(now() + 10));
-        assert_eq!((name, change("b", Change::Touch(Expiry(now() + 500), &Visitor::UNKNOWN))), (name, Committed::Done));
-        assert_eq!(at.select("b").unwrap().1, now() + 500 - LIFETIME);
+        let later = now() + 500;
+        assert_eq!((name, change("b", Change::Touch(Expiry(later), &Visitor::UNKNOWN))), (name, Committed::Done));
+        assert_eq!(at.select("b").unwrap().1, later - LIFETIME);
         let held = begin(store, "b");
         at.owner().query_drop("DELETE FROM sessions").unwrap();
         assert_eq!((name, commit(store, "b", Change::Write(&record), held.lease)), (name, Committed::Ended));

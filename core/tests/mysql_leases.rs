@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contract_support::{id, in_an_hour, read, write};
+use contract_support::{id, in_an_hour, read, what_is_created_is_held, write};
 use mysql::prelude::Queryable;
 use mysql_support::product::Product;
 use mysql_support::proxy::Proxy;
@@ -283,6 +283,19 @@ fn a_commit_whose_answer_is_lost_is_found_to_be_done() {
     proxy.swallow_one_answer();
     assert_eq!(commit(&store, "f", Change::Write(&changed), fresh.lease), Committed::Done);
     assert_eq!(read(&other, "f").as_deref(), Some(b"changed".as_slice()));
+    // And one that is created with its lease.
+    proxy.swallow_one_answer();
+    let held = store.create(id("g"), &record(b"data")).unwrap().unwrap();
+    assert_eq!(commit(&store, "g", Change::Write(&changed), held), Committed::Done);
+    assert_eq!(read(&other, "g").as_deref(), Some(b"changed".as_slice()));
+}
+
+#[test]
+fn who_creates_a_session_has_it() {
+    for server in servers() {
+        let url = url(server.port(), &server.database(), "");
+        what_is_created_is_held(&machine(&url), &machine_that_waits(&url, Duration::ZERO));
+    }
 }
 
 #[test]

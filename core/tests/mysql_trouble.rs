@@ -59,6 +59,9 @@ fn a_request_takes_one_round_trip_to_begin_and_one_to_commit() {
     let (to_begin, begun) = proxy.count(|| store.begin(id("f"), Access::Fresh, None).unwrap());
     let (to_commit, committed) = proxy.count(|| commit(&store, "f", Change::Write(&record), begun.lease));
     assert_eq!((to_begin, to_commit, committed), (0, 1, Committed::Done));
+    let (to_create, created) = proxy.count(|| store.create(id("g"), &record).unwrap().unwrap());
+    let (to_commit, committed) = proxy.count(|| commit(&store, "g", Change::Destroy, created));
+    assert_eq!((to_create, to_commit, committed), (1, 1, Committed::Done));
     let (to_look, begun) = proxy.count(|| store.begin(id("nobody"), Access::ExclusiveIfExists, None).unwrap());
     assert_eq!((to_look, begun.lease.token), (1, 0));
     let (to_read, _) = proxy.count(|| read(&store, "f"));
@@ -409,6 +412,12 @@ fn tls_checks_the_server_and_shows_a_certificate() {
     write(&machine(&good), "a", b"data", in_an_hour());
     write(&machine(&good.replace("127.0.0.1", "localhost")), "b", b"data", in_an_hour());
     write(&machine(&with(&format!("&tls=1&verify=0{client}"))), "c", b"data", in_an_hour());
+    // A statement that fails behind another one of its packet.
+    let (store, record) = (machine(&good), Record::new(b"created".as_slice(), in_an_hour()));
+    assert_eq!(store.create(id("a"), &record).unwrap(), None);
+    let held = store.create(id("d"), &record).unwrap().unwrap();
+    assert_eq!(commit(&store, "d", Change::Destroy, held), Committed::Done);
+    assert_eq!(read(&store, "a").as_deref(), Some(b"data".as_slice()));
     // Not encrypted, without a certificate, and with one of an authority that nobody named.
     tells(&failure(&machine(&with(""))), ErrorKind::Refused, &["does not let the user in"]);
     let without = machine(&with(&format!("&tls=1&ca={}", file("ca.pem"))));

@@ -153,6 +153,15 @@ impl<F: Batch, B: Backend> Store for Chain<F, B> {
         }
         Ok(committed)
     }
+
+    fn create(&self, id: SessionId<'_>, record: &Record<'_>) -> Result<Option<Lease>> {
+        let created = self.behind.create(id, record)?;
+        if created.is_some() && record.payload.len() >= self.least {
+            self.copies.note(id, true);
+            self.keep(id, record, false);
+        }
+        Ok(created)
+    }
 }
 
 impl<F: Batch, B: Backend> Batch for Chain<F, B> {

@@ -14,7 +14,7 @@
 //! # Following
 //! A lead to a session that is gone leads nowhere: the old id has no session, as without a lead.
 
-use super::{Client, Held, Intent, Sessions, Written};
+use super::{Client, Held, Intent, Sessions, Written, collision};
 use crate::config::LockMode;
 use crate::error::Result;
 use crate::lead;
@@ -119,38 +119,54 @@ impl Sessions {
         self.release(heir);
     }
 
-    /// Locks `new` and gives it the old session as it is stored.
+    /// Locks `new` and gives it the old session as it is stored. Both are one round trip: a lease that was taken before or
+    /// afterwards would be another.
     fn copy_to(&self, old: &Held, new: SessionId<'_>, unguessable: bool) -> Result<Option<Held>> {
         let Some((version, expires)) = old.known else { return Ok(None) };
-        let access = if unguessable { Access::Fresh } else { Access::Exclusive };
-        let Some(mut heir) = self.begin_at(new, access)? else { return Ok(None) };
-        if heir.exists() || heir.lead.is_some() {
-            self.release(heir);
-            return Ok(None);
+        if !unguessable {
+            // There may be such a session, here or where sessions were kept before.
+            if let Some(there) = self.begin_at(new, Access::ExclusiveIfExists)? {
+                self.release(there);
+                return Ok(None);
+            }
         }
+        let Some(mut heir) = self.begin_at(new, Access::Fresh)? else { return Ok(None) };
         let kept = old.kept.as_deref().filter(|kept| Version::of(kept) == version);
-        let written = || -> Result<()> {
+        let created = || -> Result<bool> {
             let record = match kept {
                 Some(kept) => Record { visitor: old.visitor.clone(), ..Record::of_version(version, kept, expires) },
                 None => match self.host.store().begin(SessionId::parse(&old.id)?, Access::ReadOnly, None)?.found {
                     Found::Record(record) if !lead::is_lead(&record.payload) => record,
-                    _ => return Ok(()),
+                    _ => return Ok(false),
                 },
             };
-            self.write(&mut heir, &record)?;
+            self.create(&mut heir, &record)?;
             heir.visitor = record.visitor.into_owned();
-            self.flush_if_through(new)?;
-            // The lease went with that.
-            if self.host.has_leases() { self.begin_anew(&mut heir).map(|_| ()) } else { Ok(()) }
+            Ok(true)
         }();
-        if written.is_err() || !heir.exists() {
+        if !matches!(created, Ok(true)) {
             self.release(heir);
-            return written.map(|()| None);
+            return created.map(|_| None);
         }
         heir.committed = true;
         // To PHP it is a new one.
         heir.payload = Some(Vec::new());
         Ok(Some(heir))
+    }
+
+    /// Writes a session that goes on under an id which was made a moment ago.
+    fn create(&self, heir: &mut Held, record: &Record<'_>) -> Result<()> {
+        let id = heir.id.clone();
+        let id = SessionId::parse(&id)?;
+        if !self.host.has_leases() {
+            self.write(heir, record)?;
+            return self.flush_if_through(id);
+        }
+        heir.lease = self.host.store().create(id, record)?.ok_or_else(collision)?;
+        heir.known = Some((record.version, record.expires));
+        // The lease has to be renewed.
+        self.host.wake(false);
+        Ok(())
     }
 
     /// Ends the old session and leaves a lead. `false`: it is to be destroyed as usual.

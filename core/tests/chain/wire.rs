@@ -75,6 +75,12 @@ fn large_sessions_cost_a_round_trip_to_redis_at_each_end_that_needs_it() {
         machine.commit("b", Change::Write(&Record::new(large("1"), in_an_hour())), lease)
     };
     assert_eq!(counted.trips(fresh), ((1, 1), Committed::Done), "with an id made a moment ago");
+    let create = |machine: &Machine| {
+        let held = machine.store.create(id("c"), &Record::new(large("1"), in_an_hour())).unwrap().unwrap();
+        machine.commit("c", Change::None, held)
+    };
+    assert_eq!(counted.trips(create), ((1, 2), Committed::Done), "created with its lease");
+    assert_eq!(counted.trips(|machine| machine.visit("c")), ((1, 2), Some(large("1"))), "and there");
 }
 
 #[test]

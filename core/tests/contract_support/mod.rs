@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unused_macros)] // Each test binary uses its own part of this module.
 
+use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, Record, SessionId, now};
 use rustdb_core::store::{Access, ByUser, Change, Committed, Found, Lease, Store, Whose};
 use rustdb_core::visitor::{User, Visitor};
@@ -91,6 +92,23 @@ pub fn read(store: &impl Store, name: &str) -> Option<Vec<u8>> {
 /// Begins a session.
 pub fn lease(store: &impl Store, name: &str) -> Lease {
     store.begin(id(name), Access::Exclusive, None).unwrap().lease
+}
+
+/// Who creates a session has it, and who has a session that is not there yet keeps others from creating it. `one` and
+/// `two` are machines that share a store, of which `two` does not wait for long.
+pub fn what_is_created_is_held(one: &impl Store, two: &impl Store) {
+    let record = Record::new(b"created".as_slice(), in_an_hour());
+    let held = one.create(id("created"), &record).unwrap().unwrap();
+    assert_eq!(two.begin(id("created"), Access::Exclusive, None).unwrap_err().kind(), ErrorKind::LockTimeout);
+    assert_eq!(two.create(id("created"), &record).unwrap(), None);
+    assert_eq!(one.commit(id("created"), Change::None, held).unwrap(), Committed::Done);
+    write(two, "created", b"changed", in_an_hour());
+    assert_eq!(read(one, "created").as_deref(), Some(b"changed".as_slice()));
+    let held = lease(one, "held");
+    assert_eq!(two.create(id("held"), &record).unwrap(), None);
+    assert_eq!(read(two, "held"), None);
+    assert_eq!(one.commit(id("held"), Change::None, held).unwrap(), Committed::Done);
+    assert!(two.create(id("held"), &record).unwrap().is_some());
 }
 
 /// The cases, for a store that `$make` makes: a value with the field `store`.
@@ -188,6 +206,41 @@ macro_rules! contract {
                 let at = $make;
                 let committed = at.store.commit(id("a"), Change::Destroy, Lease::default()).unwrap();
                 assert_eq!(committed, Committed::Done);
+            }
+
+            #[test]
+            fn a_session_is_created_where_there_is_none_and_goes_on() {
+                let at = $make;
+                write(&at.store, "old", b"data", Expiry(now() - 1));
+                for name in ["new", "old"] {
+                    let expires = in_an_hour();
+                    let created = Record::new(b"created".as_slice(), expires);
+                    let held = at.store.create(id(name), &created).unwrap().unwrap();
+                    match at.store.begin(id(name), Access::ReadOnly, None).unwrap().found {
+                        Found::Record(record) => {
+                            assert_eq!((record.payload, record.expires), (created.payload, expires))
+                        }
+                        other => panic!("{name}: {other:?}"),
+                    }
+                    let changed = Record::new(b"changed".as_slice(), expires);
+                    let committed = at.store.commit(id(name), Change::Write(&changed), held).unwrap();
+                    assert_eq!((name, committed), (name, Committed::Done));
+                    // It was let go.
+                    write(&at.store, name, b"again", expires);
+                    assert_eq!(read(&at.store, name).as_deref(), Some(b"again".as_slice()));
+                }
+            }
+
+            #[test]
+            fn a_session_that_exists_is_not_created() {
+                let at = $make;
+                write(&at.store, "a", b"theirs", in_an_hour());
+                let record = Record::new(b"mine".as_slice(), in_an_hour());
+                assert_eq!(at.store.create(id("a"), &record).unwrap(), None);
+                assert_eq!(read(&at.store, "a").as_deref(), Some(b"theirs".as_slice()));
+                // And nobody has it.
+                write(&at.store, "a", b"more", in_an_hour());
+                assert_eq!(read(&at.store, "a").as_deref(), Some(b"more".as_slice()));
             }
 
             #[test]

@@ -9,7 +9,7 @@ use rustdb_core::record::{Record, SessionId};
 use rustdb_core::store::{Access, Backend, Change, Committed, Found, Lease, Store};
 use rustdb_core::visitor::Visitor;
 
-use crate::contract_support::{id, in_an_hour, lease, read, write};
+use crate::contract_support::{id, in_an_hour, lease, read, what_is_created_is_held, write};
 use crate::server::{Server, machine, open, until, write_as};
 
 const LOCK: &str = "PHPREDIS_SESSION:a_LOCK";
@@ -30,6 +30,12 @@ fn a_session_has_one_machine_at_a_time() {
     let held = lease(&two, "a");
     assert_eq!(two.commit(id("a"), Change::None, held).unwrap(), Committed::Done);
     assert_eq!(server.text(&["GET", LOCK]), None);
+}
+
+#[test]
+fn who_creates_a_session_has_it() {
+    let server = Server::start(&[]);
+    what_is_created_is_held(&machine(&server.url()), &open(&server.url(), true, Duration::ZERO));
 }
 
 #[test]

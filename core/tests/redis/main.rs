@@ -3,6 +3,7 @@
 #[macro_use]
 #[path = "../contract_support/mod.rs"]
 mod contract_support;
+mod alone;
 mod cluster;
 mod lease;
 mod load;

@@ -45,6 +45,14 @@ fn every_call_is_one_round_trip() {
     let held = lease(&store, "a");
     store.commit(id("a"), Change::Destroy, held).unwrap();
     assert_eq!(counted("begin and destroy"), 2);
+    let record = Record::new(b"3".as_slice(), in_an_hour());
+    // The first use of this script.
+    let held = store.create(id("b"), &record).unwrap().unwrap();
+    assert_eq!(counted("a session created with its lease"), 2);
+    store.commit(id("b"), Change::Destroy, held).unwrap();
+    let held = store.create(id("c"), &record).unwrap().unwrap();
+    store.commit(id("c"), Change::Destroy, held).unwrap();
+    assert_eq!(counted("the destroy, and another with its destroy"), 3);
     store.begin(id("a"), Access::ExclusiveIfExists, None).unwrap();
     assert_eq!(counted("an unknown id in strict mode"), 1);
     read(&store, "a");
@@ -92,7 +100,17 @@ fn an_answer_that_is_lost_costs_nothing() {
     assert!(proxy.has_lost());
     let fresh = store.begin(id("b"), Access::Fresh, None).unwrap().lease;
     assert_eq!(write_as(&store, "b", b"new", fresh), Committed::Collision, "the same content is no excuse");
-    assert_eq!(server.keys(), ["PHPREDIS_SESSION:a_GONE", "PHPREDIS_SESSION:b"]);
+    let record = Record::new(b"new".as_slice(), in_an_hour());
+    assert_eq!(store.create(id("b"), &record).unwrap(), None, "here neither");
+    proxy.lose_an_answer();
+    let held = store.create(id("c"), &record).unwrap().unwrap();
+    assert!(proxy.has_lost());
+    assert_eq!(
+        server.keys(),
+        ["PHPREDIS_SESSION:a_GONE", "PHPREDIS_SESSION:b", "PHPREDIS_SESSION:c", "PHPREDIS_SESSION:c_LOCK"]
+    );
+    assert_eq!(write_as(&store, "c", b"newer", held), Committed::Done);
+    assert_eq!(server.keys(), ["PHPREDIS_SESSION:a_GONE", "PHPREDIS_SESSION:b", "PHPREDIS_SESSION:c"]);
     assert!(!store.maintain());
 }
 

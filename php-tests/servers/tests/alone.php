@@ -18,7 +18,7 @@ test_servers('one machine alone: 8 clients that count one session up 500 times e
     check_same(4000, $site->counter($session), 'counter on the server');
 });
 
-test('Redis: one machine alone asks the server nothing for an unchanged session, and once for a modified one', function (Sandbox $sandbox) {
+test('Redis: one machine alone asks the server nothing for an unchanged session, and once for a modified or a new one', function (Sandbox $sandbox) {
     $server = new RedisServer($sandbox);
     $ini = Php::ini($sandbox, 'rustdb', ['session.use_strict_mode' => 1] + Store::on_server($sandbox, "redis+unix://$server->socket", alone: true)->settings);
     // The scripts are called by EVALSHA, and each call is a round trip.
@@ -30,8 +30,10 @@ test('Redis: one machine alone asks the server nothing for an unchanged session,
         for ($i = 0; $i < 10; $i++) { session_id($id); session_start(); session_write_close(); }
         $unchanged = $calls() - $made;
         for ($i = 0; $i < 10; $i++) { session_id($id); session_start(); $_SESSION["n"]++; session_write_close(); }
-        echo json_encode([$unchanged, $calls() - $made - $unchanged]);'], $sandbox->environment(), worker_user());
-    check_same('[0,10]', $out, 'calls for 10 unchanged and 10 modified sessions');
+        $modified = $calls() - $made - $unchanged;
+        for ($i = 0; $i < 10; $i++) { session_id(""); session_start(); $_SESSION["n"] = $i; session_write_close(); }
+        echo json_encode([$unchanged, $modified, $calls() - $made - $unchanged - $modified]);'], $sandbox->environment(), worker_user());
+    check_same('[0,10,10]', $out, 'calls for 10 unchanged, 10 modified and 10 new sessions');
 });
 
 test_servers('one machine alone: known sessions go on while the server is away, and what they became is brought there', function (Sandbox $sandbox, Backend $backend) {

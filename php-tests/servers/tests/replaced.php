@@ -6,6 +6,24 @@ declare(strict_types=1);
 const GRACE = ['rustdb.regenerate_grace' => 60];
 const GRACE_STRICT = GRACE + ['session.use_strict_mode' => 1];
 
+test('Redis: replacing the id of a session asks the server four times with rustdb.regenerate_grace, and three times without', function (Sandbox $sandbox) {
+    $server = new RedisServer($sandbox);
+    $calls = [];
+    foreach ([60, 0] as $grace) {
+        $settings = ['session.use_strict_mode' => 1, 'rustdb.regenerate_grace' => $grace] + Store::on_server($sandbox, "redis+unix://$server->socket")->settings;
+        // The scripts are called by EVALSHA, and each call is a round trip. The first ones are sent once more, with their text.
+        $calls[] = (int) Process::run([Php::cli(), '-c', Php::ini($sandbox, 'rustdb', $settings), '-r', '
+            ini_set("session.use_cookies", 0); session_cache_limiter("");
+            $calls = fn () => (int) preg_match("/cmdstat_evalsha:calls=(\\d+)/", shell_exec("redis-cli -s ' . $server->socket . ' info commandstats"), $m) ? (int) $m[1] : 0;
+            session_start(); $_SESSION["n"] = 1; session_write_close();
+            session_start(); session_regenerate_id(true); $_SESSION["n"]++; session_write_close();
+            $before = $calls();
+            for ($i = 0; $i < 10; $i++) { session_start(); session_regenerate_id(true); $_SESSION["n"]++; session_write_close(); }
+            echo $_SESSION["n"] === 12 ? $calls() - $before : "lost";'], $sandbox->environment(), worker_user());
+    }
+    check_same([40, 30], $calls, 'calls for 10 sessions with the setting and 10 without');
+});
+
 test_servers('requests with an id that is being replaced elsewhere go on with the new session', function (Sandbox $sandbox, Backend $backend) {
     two_machines($sandbox, $backend->url, fn (Site $here, Site $there) => follow_a_log_in($here, $there, false), GRACE);
 });

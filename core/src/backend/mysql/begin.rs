@@ -15,7 +15,7 @@ const ANOTHER_LOOK: Duration = Duration::from_millis(20);
 
 /// Who does not want to wait waits so long nevertheless: a request ends without waiting until its lock was given back
 /// ([`super::commit`]), and the one that comes after it is not to find the lock taken.
-const JUST_LET_GO: Duration = Duration::from_millis(50);
+pub(super) const JUST_LET_GO: Duration = Duration::from_millis(50);
 
 impl Mysql {
     /// Reads a session without a lease.

@@ -120,7 +120,7 @@ impl Mysql {
     }
 
     /// Gives a lock back outside of a commit. If that fails it ends by itself.
-    fn let_go(&self, id: SessionId<'_>, token: u128) {
+    pub(super) fn let_go(&self, id: SessionId<'_>, token: u128) {
         let free = self.locks().free(&locks::key(id), token);
         if let Ok((_, connection)) = self.with(&mut |connection, _| connection.run(&free)) {
             self.hosts.put(connection);
@@ -189,7 +189,7 @@ impl Mysql {
         let (table, locks, key) = (self.table(connection)?, self.locks(), locks::key(id));
         let table = self.widened(connection, &table, change)?.unwrap_or(table);
         let free = locks.free(&key, lease.token);
-        let hold = Hold { guard: format!(" AND {}=1", locks::OURS), mark: lease.token as u64 };
+        let hold = Hold::of_row(lease.token);
         let Some(statement) = statement(&table, id, change, lease.existed, Some(&hold)) else {
             let ours = connection.run(&free)?[0].affected > 0;
             return Ok(if ours || again { Committed::Done } else { Committed::LeaseLost });

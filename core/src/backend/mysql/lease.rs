@@ -24,6 +24,7 @@ use twox_hash::XxHash3_128;
 
 use super::connection::Connection;
 use super::failure::{Cause, Failure};
+use super::locks::OURS;
 use super::target::Target;
 use crate::record::SessionId;
 
@@ -111,6 +112,11 @@ impl Hold {
     pub(super) fn of(name: &str, token: u128) -> Hold {
         Hold { guard: format!(" AND @rustdb='1{name}'"), mark: token as u64 }
     }
+
+    /// The lease `token` where the lock is a row, of which a variable says whether it is ours.
+    pub(super) fn of_row(token: u128) -> Hold {
+        Hold { guard: format!(" AND {OURS}=1"), mark: token as u64 }
+    }
 }
 
 /// Lets the connection be silent for as long as any.
@@ -120,6 +126,14 @@ pub(super) const RELAX: &str = "SET SESSION wait_timeout=DEFAULT";
 pub(super) fn let_go(name: &str) -> String {
     format!("DO RELEASE_LOCK('{name}')")
 }
+
+/// Gives the lock back, and notes for [`WAS_OURS`] whether it was ours.
+pub(super) fn let_go_and_note(name: &str) -> String {
+    format!("SET @rustdb=RELEASE_LOCK('{name}')")
+}
+
+/// Answers 1 if the lock that was given back last was ours.
+pub(super) const WAS_OURS: &str = "SELECT @rustdb l";
 
 /// Gives the lock back; answers 1 if it was ours.
 pub(super) fn release(name: &str) -> String {

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! begin    SET @rustdb = GET_LOCK; SELECT the session
-//! commit   UPDATE, INSERT or DELETE, if @rustdb says that the lock is ours; SELECT RELEASE_LOCK
+//! commit   UPDATE, INSERT or DELETE, if @rustdb says that the lock is ours; RELEASE_LOCK
 //! ```
 //! or, with `?lock=lease`, the same with the lock as a row of a table of its own (`by_row`, `locks`), for clusters, where
 //! `GET_LOCK` ends at the node.
@@ -18,6 +18,7 @@ mod begin;
 mod by_row;
 mod commit;
 mod connection;
+mod create;
 mod failure;
 mod held;
 mod hosts;
@@ -49,9 +50,9 @@ use self::table::Table;
 use self::target::Target;
 use crate::error::Result;
 use crate::notices::Notices;
-use crate::record::{SessionId, Version, now};
+use crate::record::{Record, SessionId, Version, now};
 use crate::server::Server;
-use crate::store::{Access, Backend, Begun, ByUser, Change, Committed, Lease, Listed, Store, Whose};
+use crate::store::{self, Access, Backend, Begun, ByUser, Change, Committed, Lease, Listed, Store, Whose};
 
 /// How often a statement is tried that others are in the way of.
 const TRIES: usize = 3;
@@ -236,6 +237,14 @@ impl Store for Mysql {
             0 => self.commit_shared(id, change, lease),
             token if self.held.has(token) => self.commit_by_row(id, change, lease),
             _ => self.commit_alone(id, change, lease),
+        }
+    }
+
+    fn create(&self, id: SessionId<'_>, record: &Record<'_>) -> Result<Option<Lease>> {
+        match self.locking {
+            false => store::create_without_lease(self, id, record),
+            true if self.by_row()? => self.create_by_row(id, record),
+            true => self.create_alone(id, record),
         }
     }
 }

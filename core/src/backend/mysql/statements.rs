@@ -144,8 +144,12 @@ impl Table {
     }
 
     /// Makes a row, which must not exist.
-    pub(super) fn insert(&self, id: SessionId<'_>, record: &Record<'_>, now: i64) -> String {
-        format!("INSERT INTO {} ({}) VALUES ({})", self.name, self.row_names(), self.row(id, record, now, None))
+    pub(super) fn insert(&self, id: SessionId<'_>, record: &Record<'_>, now: i64, hold: Option<&Hold>) -> String {
+        let (name, names, values) = (&self.name, self.row_names(), self.row(id, record, now, hold));
+        match hold {
+            None => format!("INSERT INTO {name} ({names}) VALUES ({values})"),
+            Some(_) => format!("INSERT INTO {name} ({names}) SELECT {values} FROM DUAL WHERE 1{}", guard(hold)),
+        }
     }
 
     /// Makes a row, or writes over it.

@@ -6,11 +6,11 @@ use rand::RngExt;
 use redis::Value;
 
 use super::exchange::Pause;
-use super::script::{BEGIN, Call};
+use super::script::{BEGIN, CREATE, Call};
 use super::{End, Redis, clock, leases, milliseconds};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Record, SessionId, Version};
-use crate::store::{Access, Begun, Change, Committed, Found, Lease, Store};
+use crate::store::{self, Access, Begun, Change, Committed, Found, Lease, Store};
 
 /// How soon to look again at a lock of rustdb's, whose holder wakes us when it lets go, unless it dies.
 const SELDOM: Duration = Duration::from_millis(250);
@@ -51,9 +51,7 @@ impl Store for Redis {
             Access::Fresh => return Ok(Begun::fresh()),
             Access::ReadOnly => 0,
             Access::Exclusive | Access::ExclusiveIfExists if !self.locking => 0,
-            Access::Exclusive | Access::ExclusiveIfExists => {
-                u128::from(self.machine) << 64 | u128::from(rand::rng().random_range(1..=u64::MAX))
-            }
+            Access::Exclusive | Access::ExclusiveIfExists => self.new_token(),
         };
         let if_exists = access == Access::ExclusiveIfExists;
         let look = self.wait(id, token, if_exists)?;
@@ -72,9 +70,35 @@ impl Store for Redis {
     fn commit(&self, id: SessionId<'_>, change: Change<'_>, lease: Lease) -> Result<Committed> {
         self.change(id, change, lease)
     }
+
+    fn create(&self, id: SessionId<'_>, record: &Record<'_>) -> Result<Option<Lease>> {
+        if !self.locking {
+            return store::create_without_lease(self, id, record);
+        }
+        let (token, end) = (self.new_token(), End::of(record.expires));
+        let call = Call::new(&CREATE, self.keys.all(id).into_iter().take(3).collect())
+            .bytes(leases::text(token).into_bytes())
+            .number(milliseconds(leases::LIFE))
+            .number(end.at)
+            .number(end.left)
+            .bytes(&*record.payload);
+        match self.link.run(call, None)?.value {
+            Value::Int(0) => Ok(None),
+            Value::Int(1) => {
+                self.leases.add(token, id, Some(record.version));
+                Ok(Some(Lease { token, existed: true, ..Lease::default() }))
+            }
+            _ => Err(self.link.strange()),
+        }
+    }
 }
 
 impl Redis {
+    /// A new token: eight bytes of this machine and eight of this request.
+    fn new_token(&self) -> u128 {
+        u128::from(self.machine) << 64 | u128::from(rand::rng().random_range(1..=u64::MAX))
+    }
+
     /// Looks until the lock is free, or for as long as one waits. Never [`Look::Held`].
     fn wait(&self, id: SessionId<'_>, token: u128, if_exists: bool) -> Result<Look> {
         let begun = Instant::now();

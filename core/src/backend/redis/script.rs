@@ -22,6 +22,8 @@ pub struct Script {
 pub static BEGIN: Script = Script::new(include_str!("begin.lua"));
 /// Writes and lets go.
 pub static COMMIT: Script = Script::new(include_str!("commit.lua"));
+/// Makes a session and takes its lease.
+pub static CREATE: Script = Script::new(include_str!("create.lua"));
 /// Prolongs a lease.
 pub static RENEW: Script = Script::new(include_str!("renew.lua"));
 /// Writes and removes many sessions.
