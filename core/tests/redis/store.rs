@@ -19,6 +19,9 @@ struct Fixture {
     server: Server,
 }
 
+/// A payload that goes past the scripts.
+static LARGE: [u8; 100_000] = [b'L'; 100_000];
+
 fn by_tcp() -> Fixture {
     let server = Server::start(&[]);
     Fixture { store: machine(&server.url()), server }
@@ -61,6 +64,43 @@ fn a_session_lies_where_phpredis_has_it_and_nothing_else_stays() {
     assert_eq!(value, Value::BulkString(b"n|i:1;\x00\xff".to_vec()));
     // It is there during its last second and gone with the next.
     assert_eq!(at.server.number(&["PEXPIRETIME", "PHPREDIS_SESSION:abc"]), (expires.0 + 1) * 1000);
+}
+
+#[test]
+fn a_large_session_is_written_under_the_same_conditions_as_a_small_one() {
+    for at in [by_tcp(), by_a_unix_socket(), without_locking(), without_pexpiretime()] {
+        let expires = in_an_hour();
+        let record = Record::new(LARGE.as_slice(), expires);
+        let fresh = || at.store.begin(id("a"), Access::Fresh, None).unwrap().lease;
+        assert_eq!(at.store.commit(id("a"), Change::Write(&record), fresh()).unwrap(), Committed::Done);
+        assert_eq!(at.store.commit(id("a"), Change::Write(&record), fresh()).unwrap(), Committed::Collision);
+        assert_eq!(read(&at.store, "a").as_deref(), Some(LARGE.as_slice()));
+        assert!((expiry(&at, "a").0 - expires.0).abs() <= 1);
+        // Over a small one, over one that somebody else made or ended meanwhile, and over one that was never there.
+        write(&at.store, "a", b"small", expires);
+        write(&at.store, "a", &LARGE, expires);
+        for command in [["SET", "PHPREDIS_SESSION:a", "x"].as_slice(), &["DEL", "PHPREDIS_SESSION:a"]] {
+            let held = lease(&at.store, "a");
+            at.server.tell(command);
+            assert_eq!(at.store.commit(id("a"), Change::Write(&record), held).unwrap(), Committed::Done);
+            let held = lease(&at.store, "b");
+            at.server.tell(&["SET", "PHPREDIS_SESSION:b", "x"]);
+            assert_eq!(at.store.commit(id("b"), Change::Write(&record), held).unwrap(), Committed::Done);
+            at.server.tell(&["DEL", "PHPREDIS_SESSION:b"]);
+        }
+        assert_eq!(read(&at.store, "a").as_deref(), Some(LARGE.as_slice()));
+        assert!((expiry(&at, "a").0 - expires.0).abs() <= 1);
+        assert_eq!(at.server.keys(), ["PHPREDIS_SESSION:a"], "nothing else stays");
+    }
+    // Whoever has lost the lease writes nothing, and leaves nothing.
+    let at = by_tcp();
+    let record = Record::new(LARGE.as_slice(), in_an_hour());
+    write(&at.store, "a", b"1", in_an_hour());
+    let held = lease(&at.store, "a");
+    at.server.tell(&["SET", "PHPREDIS_SESSION:a_LOCK", "theirs", "PX", "100000"]);
+    assert_eq!(at.store.commit(id("a"), Change::Write(&record), held).unwrap(), Committed::LeaseLost);
+    assert_eq!(at.server.text(&["GET", "PHPREDIS_SESSION:a"]).as_deref(), Some("1"));
+    assert_eq!(at.server.keys(), ["PHPREDIS_SESSION:a", "PHPREDIS_SESSION:a_LOCK"]);
 }
 
 #[test]
@@ -168,10 +208,13 @@ fn what_was_evicted_is_written_again_and_what_was_destroyed_is_not() {
     // Without locking two requests have the session at once.
     let at = without_locking();
     let record = Record::new(b"old data".as_slice(), in_an_hour());
+    let large = Record::new(LARGE.as_slice(), in_an_hour());
     write(&at.store, "a", b"1", in_an_hour());
     let (slow, quick) = (lease(&at.store, "a"), lease(&at.store, "a"));
     at.store.commit(id("a"), Change::Destroy, quick).unwrap();
     assert_eq!(at.store.commit(id("a"), Change::Write(&record), slow).unwrap(), Committed::Ended);
+    assert_eq!(at.store.commit(id("a"), Change::Write(&large), slow).unwrap(), Committed::Ended);
+    assert_eq!(at.server.keys(), ["PHPREDIS_SESSION:a_GONE"]);
     assert_eq!(
         at.store.commit(id("a"), Change::Touch(in_an_hour(), &Visitor::UNKNOWN), slow).unwrap(),
         Committed::Ended
@@ -219,20 +262,25 @@ fn many_changes_are_applied_in_one_call() {
 
 #[test]
 fn a_server_without_memory_keeps_the_old_state_and_still_destroys() {
+    for payload in [b"new".to_vec(), LARGE.to_vec()] {
+        fill(&Record::new(payload, in_an_hour()));
+    }
+}
+
+fn fill(record: &Record<'_>) {
     let server = Server::start(&["--maxmemory-policy", "noeviction"]);
     let store = machine(&server.url());
     write(&store, "a", b"old", in_an_hour());
     let held = lease(&store, "a");
     server.tell(&["CONFIG", "SET", "maxmemory", "1"]);
-    let record = Record::new(b"new".as_slice(), in_an_hour());
-    let error = store.commit(id("a"), Change::Write(&record), held).unwrap_err();
+    let error = store.commit(id("a"), Change::Write(record), held).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Full);
     assert!(error.to_string().contains("maxmemory"), "{error}");
     assert_eq!(store.begin(id("a"), Access::Exclusive, None).unwrap_err().kind(), ErrorKind::Full);
     assert_eq!(server.keys(), ["PHPREDIS_SESSION:a"], "the lock is let go");
     assert!(!store.maintain(), "and nobody prolongs it");
     let mut entry = vec![0; HEADER + record.payload.len()];
-    encode_session(id("a"), &record, &mut entry);
+    encode_session(id("a"), record, &mut entry);
     let error = store.apply(&mut [(id("a"), entry.as_slice())].into_iter()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Full);
     assert_eq!(read(&store, "a").as_deref(), Some(b"old".as_slice()));

@@ -56,8 +56,8 @@ fn a_user_needs_no_more_than_the_message_says() {
     assert!(store.notices().take().is_empty());
     assert_eq!(
         server.tell(&["ACL", "LOG"]).into_sequence().map(|log| log.len()).ok(),
-        Some(1),
-        "the first refusal only"
+        Some(2),
+        "the first refusals only: of the script, and of the reading behind it"
     );
     // Keys of others are out of reach.
     let store = machine(&(server.url().replace("://", "://web:pw@") + "?prefix=other:"));

@@ -14,6 +14,9 @@ use crate::contract_support::{id, in_an_hour, lease, read, write};
 use crate::proxy::Proxy;
 use crate::server::{Server, failure, machine, until, write_as};
 
+/// Bytes of a payload that goes past the scripts.
+const LARGE: usize = 100_000;
+
 #[test]
 fn every_call_is_one_round_trip() {
     let server = Server::start(&[]);
@@ -30,8 +33,12 @@ fn every_call_is_one_round_trip() {
     };
     let fresh = store.begin(id("a"), Access::Fresh, None).unwrap().lease;
     assert_eq!(counted("begin of a new id"), 0);
-    assert_eq!(write_as(&store, "a", &[b'x'; 100_000], fresh), Committed::Done);
+    assert_eq!(write_as(&store, "a", &[b'x'; LARGE], fresh), Committed::Done);
     assert_eq!(counted("its first commit"), 1);
+    let held = lease(&store, "a");
+    assert_eq!(counted("begin"), 1);
+    assert_eq!(write_as(&store, "a", &[b'y'; LARGE], held), Committed::Done);
+    assert_eq!(counted("commit of a large modified session"), 1);
     let held = lease(&store, "a");
     assert_eq!(counted("begin"), 1);
     assert_eq!(write_as(&store, "a", b"2", held), Committed::Done);
@@ -74,6 +81,12 @@ fn saying_who_we_are_is_one_round_trip_more() {
 
 #[test]
 fn an_answer_that_is_lost_costs_nothing() {
+    for size in [1, LARGE] {
+        lose_answers(&vec![b'1'; size]);
+    }
+}
+
+fn lose_answers(payload: &[u8]) {
     let server = Server::start(&[]);
     let proxy = Proxy::before(server.port());
     let store = machine(&proxy.url());
@@ -83,24 +96,24 @@ fn an_answer_that_is_lost_costs_nothing() {
     let held = lease(&store, "a");
     assert!(proxy.has_lost());
     proxy.lose_an_answer();
-    assert_eq!(write_as(&store, "a", b"1", held), Committed::Done);
+    assert_eq!(write_as(&store, "a", payload, held), Committed::Done);
     let held = lease(&store, "a");
     proxy.lose_an_answer();
     assert_eq!(store.commit(id("a"), Change::Touch(in_an_hour(), &Visitor::UNKNOWN), held).unwrap(), Committed::Done);
     let held = lease(&store, "a");
     proxy.lose_an_answer();
     assert_eq!(store.commit(id("a"), Change::None, held).unwrap(), Committed::Done);
-    assert_eq!(read(&store, "a").as_deref(), Some(b"1".as_slice()));
+    assert_eq!(read(&store, "a").as_deref(), Some(payload));
     let held = lease(&store, "a");
     proxy.lose_an_answer();
     assert_eq!(store.commit(id("a"), Change::Destroy, held).unwrap(), Committed::Done);
     let fresh = store.begin(id("b"), Access::Fresh, None).unwrap().lease;
     proxy.lose_an_answer();
-    assert_eq!(write_as(&store, "b", b"new", fresh), Committed::Done);
+    assert_eq!(write_as(&store, "b", payload, fresh), Committed::Done);
     assert!(proxy.has_lost());
     let fresh = store.begin(id("b"), Access::Fresh, None).unwrap().lease;
-    assert_eq!(write_as(&store, "b", b"new", fresh), Committed::Collision, "the same content is no excuse");
-    let record = Record::new(b"new".as_slice(), in_an_hour());
+    assert_eq!(write_as(&store, "b", payload, fresh), Committed::Collision, "the same content is no excuse");
+    let record = Record::new(payload, in_an_hour());
     assert_eq!(store.create(id("b"), &record).unwrap(), None, "here neither");
     proxy.lose_an_answer();
     let held = store.create(id("c"), &record).unwrap().unwrap();
@@ -137,8 +150,13 @@ fn an_answer_that_is_lost_while_others_wait_is_still_a_success() {
     let proxy = Proxy::before(server.port());
     let (one, two) = (machine(&proxy.url()), machine(&server.url()));
     write(&one, "a", b"0", in_an_hour());
-    let record = Record::new(b"1".as_slice(), in_an_hour());
-    for change in [Change::Write(&record), Change::None] {
+    let small = Record::new(b"1".as_slice(), in_an_hour());
+    let large = Record::new(vec![b'1'; LARGE], in_an_hour());
+    for (change, payload) in [
+        (Change::Write(&large), &large.payload),
+        (Change::Write(&small), &small.payload),
+        (Change::None, &small.payload),
+    ] {
         let held = lease(&one, "a");
         std::thread::scope(|scope| {
             // It has the lease before the first machine can ask again.
@@ -149,7 +167,7 @@ fn an_answer_that_is_lost_while_others_wait_is_still_a_success() {
             let other = waiting.join().unwrap();
             assert_eq!(two.commit(id("a"), Change::None, other).unwrap(), Committed::Done);
         });
-        assert_eq!(read(&two, "a").as_deref(), Some(b"1".as_slice()));
+        assert_eq!(read(&two, "a").as_deref(), Some(&**payload));
     }
 }
 
@@ -221,7 +239,7 @@ fn nothing_is_sent_on_a_connection_that_the_server_has_closed() {
         scope.spawn(|| {
             let answer = |stream: &mut std::net::TcpStream| {
                 assert!(stream.read(&mut [0; 10_000]).unwrap() > 0);
-                stream.write_all(b"*1\r\n:0\r\n").unwrap();
+                stream.write_all(b"*1\r\n:0\r\n$-1\r\n").unwrap();
             };
             let mut first = listener.accept().unwrap().0;
             answer(&mut first);
@@ -238,6 +256,26 @@ fn nothing_is_sent_on_a_connection_that_the_server_has_closed() {
 }
 
 #[test]
+fn a_session_that_ends_before_it_is_read_is_missing_and_not_locked() {
+    let (asked, questions) = std::sync::mpsc::channel();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        for answer in [b"*3\r\n:1\r\n:-2\r\n:1000\r\n$-1\r\n".as_slice(), b":0\r\n"] {
+            let mut question = vec![0; 10_000];
+            let length = stream.read(&mut question).unwrap();
+            asked.send(question[..length].to_vec()).unwrap();
+            stream.write_all(answer).unwrap();
+        }
+    });
+    let begun = machine(&url).begin(id("a"), Access::ExclusiveIfExists, None).unwrap();
+    assert_eq!((begun.found, begun.lease.token), (Found::Missing, 0));
+    assert!(questions.recv().unwrap().windows(3).any(|word| word == b"GET"));
+    assert!(questions.recv().unwrap().windows(4).any(|word| word == b"none"), "the lock is let go");
+}
+
+#[test]
 fn signals_do_not_break_an_exchange() {
     extern "C" fn nothing(_: libc::c_int) {}
     // Without SA_RESTART, as nobody promises it.
@@ -249,7 +287,7 @@ fn signals_do_not_break_an_exchange() {
     }
     let url = strange_server(|stream| {
         std::thread::sleep(Duration::from_millis(200));
-        let _ = stream.write_all(b"*1\r\n:0\r\n");
+        let _ = stream.write_all(b"*1\r\n:0\r\n$-1\r\n");
     });
     let store = machine(&url.replace("0.4", "10"));
     // SAFETY: the thread runs until the scope is over.
@@ -292,7 +330,7 @@ fn a_server_that_speaks_something_else_is_told_so() {
     assert!(error.to_string().contains("Redis or Valkey"), "{error}");
     // In the protocol, but none of our answers.
     let url = strange_server(|stream| {
-        let _ = stream.write_all(b"*2\r\n:7\r\n+no\r\n");
+        let _ = stream.write_all(b"*2\r\n:7\r\n+no\r\n$-1\r\n");
     });
     let (error, _) = failure(&machine(&url));
     assert_eq!(error.kind(), ErrorKind::Unreachable);

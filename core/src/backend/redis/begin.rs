@@ -138,17 +138,31 @@ impl Redis {
             .bytes(match looking.last {
                 true => milliseconds(self.lock_wait.max(FOREIGN_LIFE)).to_string().into_bytes(),
                 false => Vec::new(),
-            });
+            })
+            // In vain if somebody else has the lock; who waits looks seldom enough.
+            .reading();
         let Value::Array(answer) = self.link.run(call, looking.pause)?.value else {
             return Err(self.link.strange());
         };
         let mut answer = answer.into_iter();
         match (answer.next(), answer.next(), answer.next(), answer.next()) {
-            (Some(Value::Int(0)), None, ..) => Ok(Look::Missing),
+            (Some(Value::Int(0)), Some(_), None, None) => Ok(Look::Missing),
             (Some(Value::Int(1)), Some(Value::Int(at)), Some(Value::Int(left)), Some(Value::BulkString(payload))) => {
                 Ok(Look::Record(Record::new(payload, End::expiry(at, left, clock()))))
             }
-            (Some(Value::Int(2)), Some(Value::BulkString(holder)), ..) => Ok(Look::Held(holder)),
+            // It ended between the script and the reading.
+            (Some(Value::Int(1)), Some(_), Some(_), Some(Value::Nil)) => {
+                if looking.if_exists {
+                    self.let_go(id, token);
+                }
+                Ok(Look::Missing)
+            }
+            // It holds something else than a string, for example.
+            (Some(Value::Int(1)), Some(_), Some(_), Some(refusal @ Value::ServerError(_))) => {
+                self.let_go(id, token);
+                Err(self.link.unexpected(refusal))
+            }
+            (Some(Value::Int(2)), Some(Value::BulkString(holder)), Some(_), None) => Ok(Look::Held(holder)),
             _ => Err(self.link.strange()),
         }
     }

@@ -1,7 +1,6 @@
 //! `commit`: the change and the end of the lease, in one round trip.
 
-use std::borrow::Cow;
-
+use rand::RngExt;
 use redis::Value;
 
 use super::begin::{Look, Looking};
@@ -10,6 +9,10 @@ use super::{End, Redis, TOMBSTONE, leases, milliseconds};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Expiry, SessionId};
 use crate::store::{Change, Committed, Lease};
+
+/// The size from which a payload goes past the script and not through it, where Lua would hash it byte by byte. Below it a
+/// second command costs more than that saves.
+const LARGE: usize = 4 << 10;
 
 /// What became of a change.
 enum Outcome {
@@ -64,25 +67,48 @@ impl Redis {
             Change::Destroy => ("destroy", None, None),
         };
         let end = End::of(expires.unwrap_or(Expiry(0)));
-        let call = Call::new(&COMMIT, self.keys.all(id))
-            .bytes(if lease.token == 0 { Vec::new() } else { leases::text(lease.token).into_bytes() })
-            .bytes(name.as_bytes())
-            .flag(lease.existed)
-            .number(end.at)
-            .number(end.left)
-            .number(milliseconds(TOMBSTONE))
-            .bytes(payload.map_or(Cow::Borrowed(b"".as_slice()), |payload| Cow::Borrowed(&**payload)));
-        let answer = self.link.run(call, None)?;
-        let outcome = Outcome::Committed(match answer.value {
-            Value::Int(0) => Committed::Done,
-            Value::Int(1) => Committed::Gone,
-            Value::Int(2) => Committed::Ended,
-            Value::Int(3) => Committed::LeaseLost,
-            Value::Int(4) => Committed::Collision,
-            Value::Int(5) => return Ok((Outcome::Unlocked, answer.repeated)),
-            _ => return Err(self.link.strange()),
-        });
-        Ok((outcome, answer.repeated))
+        let payload = payload.map_or(b"".as_slice(), |payload| payload);
+        let mut staged = payload.len() >= LARGE;
+        let mut repeated = false;
+        let outcome = loop {
+            let mut call = Call::new(&COMMIT, self.keys.all(id))
+                .bytes(if lease.token == 0 { Vec::new() } else { leases::text(lease.token).into_bytes() })
+                .bytes(name.as_bytes())
+                .flag(lease.existed)
+                .number(end.at)
+                .number(end.left)
+                .number(milliseconds(TOMBSTONE));
+            call = match staged {
+                true => call.bytes(b"".as_slice()).stage(self.keys.staged(id, rand::rng().random()), payload),
+                false => call.bytes(payload),
+            };
+            call.repeated = repeated;
+            let answer = self.link.run(call, None)?;
+            repeated = answer.repeated;
+            break Outcome::Committed(match answer.value {
+                Value::Int(0) => Committed::Done,
+                Value::Int(1) => Committed::Gone,
+                Value::Int(2) => Committed::Ended,
+                Value::Int(3) => Committed::LeaseLost,
+                Value::Int(4) => Committed::Collision,
+                Value::Int(5) => return Ok((Outcome::Unlocked, repeated)),
+                // The server has no memory, or has evicted it at once. Then it is the script that is to be refused.
+                Value::Int(6) if staged => {
+                    staged = false;
+                    continue;
+                }
+                _ => return Err(self.link.strange()),
+            });
+        };
+        Ok((outcome, repeated))
+    }
+
+    /// Lets go of a lease of which nobody has been told. What comes of it does not matter: it soon ends by itself.
+    pub(super) fn let_go(&self, id: SessionId<'_>, token: u128) {
+        if token != 0 {
+            let lease = Lease { token, existed: false, fresh: false, unbuffered: false };
+            let _ = self.send(id, Change::None, lease);
+        }
     }
 
     /// Goes on where nobody has the lock, though we had it: it was evicted or flushed, it ended while the server or this

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, Value, cmd};
+use redis::Value;
 
 use super::fault::Fault;
+use super::packed::Packed;
 use super::script::Call;
 use super::wire::Wire;
 
@@ -25,49 +26,33 @@ pub fn send_on(
     limit: Duration,
     once: bool,
 ) -> Result<Vec<Value>, Fault> {
-    let mut commands: Vec<Cmd> = Vec::with_capacity(calls.len() + 1);
+    let mut packed = Packed::with_capacity(calls.iter().map(Call::room).sum());
     if let Some(pause) = pause {
         // The server waits on our behalf and goes on to the script by itself, so there is no way back and forth
         // between an invitation and the attempt that follows it.
-        let mut sleep = cmd("BLPOP");
         // Before version 7 what is less than a millisecond becomes 0, which means for ever.
-        sleep.arg(&pause.list).arg(pause.limit.as_secs_f64().max(0.01));
-        commands.push(sleep);
+        let seconds = pause.limit.as_secs_f64().max(0.01).to_string();
+        packed.push([b"BLPOP".as_slice(), &pause.list, seconds.as_bytes()]);
     }
-    push(&mut commands, calls.iter(), true, once);
-    let mut answers = wire.ask(&commands, limit + pause.map_or(Duration::ZERO, |pause| pause.limit))?;
+    calls.iter().for_each(|call| call.pack(&mut packed, true, once));
+    let mut sent = wire.exchange(&packed, limit + pause.map_or(Duration::ZERO, |pause| pause.limit))?.into_iter();
     if pause.is_some() {
         // Whether it was woken does not matter, nor whether it may sleep at all: the script tells what there is.
-        answers.remove(0);
+        sent.next();
     }
-    keep_own(&mut answers, once);
+    let mut answers: Vec<Value> = calls.iter().filter_map(|call| call.unpack(&mut sent, once)).collect();
     let unknown: Vec<usize> = (0..answers.len()).filter(|place| is_unknown_script(&answers[*place])).collect();
     if !unknown.is_empty() {
-        let mut commands = Vec::with_capacity(unknown.len());
-        push(&mut commands, unknown.iter().map(|place| &calls[*place]), false, once);
-        let mut again = wire.ask(&commands, limit)?;
-        keep_own(&mut again, once);
-        for (place, answer) in unknown.into_iter().zip(again) {
-            answers[place] = answer;
+        let mut packed = Packed::default();
+        unknown.iter().for_each(|place| calls[*place].pack(&mut packed, false, once));
+        let mut again = wire.exchange(&packed, limit)?.into_iter();
+        for place in unknown {
+            if let Some(answer) = calls[place].unpack(&mut again, once) {
+                answers[place] = answer;
+            }
         }
     }
     Ok(answers)
-}
-
-fn push<'a, 'b: 'a>(commands: &mut Vec<Cmd>, calls: impl Iterator<Item = &'a Call<'b>>, by_hash: bool, once: bool) {
-    for call in calls {
-        if once {
-            commands.push(cmd("ASKING"));
-        }
-        commands.push(call.command(by_hash));
-    }
-}
-
-/// Leaves out the answers to `ASKING`.
-fn keep_own(answers: &mut Vec<Value>, once: bool) {
-    if once {
-        *answers = std::mem::take(answers).into_iter().skip(1).step_by(2).collect();
-    }
 }
 
 fn is_unknown_script(answer: &Value) -> bool {

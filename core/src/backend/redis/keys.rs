@@ -6,6 +6,7 @@
 //! PREFIX id _GONE    its tombstone: it was destroyed a moment ago
 //! PREFIX id _WAIT    somebody waits for its lock
 //! PREFIX id _NEXT    the list on which those sleep
+//! PREFIX id _NEW number   a payload on its way to the session, for as long as one command follows another
 //! PREFIX _OWNER      the one machine that uses the store, where it said that it is the only one
 //! ```
 //! In a cluster all but the first and the last are `{PREFIX id}_LOCK` and so on, which has them in one slot, or as above
@@ -90,6 +91,11 @@ impl Keys {
         self.key(id.as_bytes(), b"_NEXT")
     }
 
+    /// A payload on its way. `number`: of no other.
+    pub fn staged(&self, id: SessionId<'_>, number: u64) -> Vec<u8> {
+        self.key(id.as_bytes(), format!("_NEW{number:016x}").as_bytes())
+    }
+
     /// The record of the store's owner.
     pub fn owner(&self) -> Vec<u8> {
         [&self.prefix, b"_OWNER".as_slice()].concat()
@@ -114,6 +120,7 @@ mod tests {
             assert_eq!(String::from_utf8(keys.lock(id)).unwrap(), lock);
             let slot = slots::of(&keys.session(id));
             assert!(keys.all(id).iter().all(|key| slots::of(key) == slot), "{prefix}");
+            assert_eq!(slots::of(&keys.staged(id, 7)), slot, "{prefix}");
         }
         for prefix in ["{", "a}", "{}P", "}{a}"] {
             assert!(Keys::in_cluster(prefix).is_err(), "{prefix}");

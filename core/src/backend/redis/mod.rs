@@ -31,6 +31,7 @@
 //! looks whether the session is just as it wanted to leave it. A server that does not answer in time is left alone for
 //! a moment (pool.rs).
 
+mod answers;
 mod begin;
 mod cluster;
 mod commit;
@@ -41,6 +42,7 @@ mod keys;
 mod leases;
 mod link;
 mod node;
+mod packed;
 mod script;
 mod sentinel;
 mod slots;

@@ -128,6 +128,11 @@ impl Way {
     }
 }
 
+/// Whether a node says that another one has the keys, or will have them.
+pub fn is_elsewhere(error: &ServerError) -> bool {
+    matches!(fault::code(error), "MOVED" | "ASK" | "TRYAGAIN") || takes_nothing(error)
+}
+
 /// Whether a node says that it takes nothing for the moment, or not any more.
 pub fn takes_nothing(error: &ServerError) -> bool {
     matches!(fault::code(error), "CLUSTERDOWN" | "READONLY" | "MASTERDOWN" | "LOADING")

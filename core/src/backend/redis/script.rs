@@ -8,9 +8,10 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use redis::Cmd;
+use redis::Value;
 
-use super::slots;
+use super::packed::Packed;
+use super::{node, slots};
 
 /// A script.
 pub struct Script {
@@ -42,11 +43,17 @@ impl Script {
     }
 }
 
-/// A script with what it is given.
+/// How long a staged payload stays where no script follows, because the connection broke. One that ends before it is
+/// used, on a server that stood still meanwhile, is sent again.
+const STAGED: &[u8] = b"10000";
+
+/// A script with what it is given, and perhaps a plain command before or behind it that carries a payload past it.
 pub struct Call<'a> {
     script: &'static Script,
     keys: Vec<Vec<u8>>,
     arguments: Vec<Cow<'a, [u8]>>,
+    staged: Option<&'a [u8]>,
+    reads: bool,
     /// Whether it was sent before and the answer was lost. Scripts are told so last.
     pub repeated: bool,
 }
@@ -54,12 +61,24 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call of `script` with these keys.
     pub fn new(script: &'static Script, keys: Vec<Vec<u8>>) -> Call<'a> {
-        Call { script, keys, arguments: Vec::with_capacity(7), repeated: false }
+        Call { script, keys, arguments: Vec::with_capacity(7), staged: None, reads: false, repeated: false }
     }
 
     /// Adds a key.
     pub fn key(&mut self, key: Vec<u8>) {
         self.keys.push(key);
+    }
+
+    /// Adds a key that a `SET` right before the script gives this payload.
+    pub fn stage(mut self, key: Vec<u8>, payload: &'a [u8]) -> Self {
+        self.keys.push(key);
+        self.staged = Some(payload);
+        self
+    }
+
+    /// Has a `GET` of the first key behind the script, whose answer becomes the last of those that the script gives.
+    pub fn reading(self) -> Self {
+        Call { reads: true, ..self }
     }
 
     /// The slot of its keys in a cluster.
@@ -88,23 +107,69 @@ impl<'a> Call<'a> {
         self.arguments.push(bytes.into());
     }
 
-    /// The command that runs it: by its hash, or with its text for a server that does not know it.
-    pub fn command(&self, by_hash: bool) -> Cmd {
-        let bytes: usize = self.keys.iter().map(Vec::len).sum::<usize>()
-            + self.arguments.iter().map(|argument| argument.len()).sum::<usize>();
-        let mut command = Cmd::with_capacity(4 + self.keys.len() + self.arguments.len(), bytes + 64);
-        match by_hash {
-            true => command.arg("EVALSHA").arg(self.script.hash()),
-            false => command.arg("EVAL").arg(self.script.text),
+    /// Adds the commands that run it: by its hash, or with its text for a server that does not know it. `once`: for a node
+    /// of a cluster that another one named for this once.
+    pub fn pack(&self, to: &mut Packed, by_hash: bool, once: bool) {
+        let ask = |to: &mut Packed| {
+            if once {
+                to.push([b"ASKING".as_slice()]);
+            }
         };
-        command.arg(self.keys.len());
-        for key in &self.keys {
-            command.arg(key.as_slice());
+        if let (Some(payload), Some(key)) = (self.staged, self.keys.last()) {
+            ask(to);
+            to.push([b"PSETEX", key.as_slice(), STAGED, payload]);
         }
-        for argument in &self.arguments {
-            command.arg(argument.as_ref());
+        ask(to);
+        to.head(4 + self.keys.len() + self.arguments.len());
+        match by_hash {
+            true => [b"EVALSHA".as_slice(), self.script.hash().as_bytes()],
+            false => [b"EVAL".as_slice(), self.script.text.as_bytes()],
         }
-        command.arg(if self.repeated { "1" } else { "" });
-        command
+        .into_iter()
+        .for_each(|word| to.word(word));
+        to.word(self.keys.len().to_string().as_bytes());
+        self.keys.iter().for_each(|key| to.word(key));
+        self.arguments.iter().for_each(|argument| to.word(argument));
+        to.word(if self.repeated { b"1" } else { b"" });
+        if let (true, Some(key)) = (self.reads, self.keys.first()) {
+            ask(to);
+            to.push([b"GET".as_slice(), key]);
+        }
+    }
+
+    /// The bytes that takes, or somewhat more.
+    pub fn room(&self) -> usize {
+        /// What stands before and behind a word.
+        const WORD: usize = 16;
+        let words = self.keys.iter().map(Vec::len).chain(self.arguments.iter().map(|argument| argument.len()));
+        words.map(|length| length + WORD).sum::<usize>() + self.staged.map_or(0, <[u8]>::len) + 512
+    }
+
+    /// Takes the answers to what [`Call::pack`] added, and makes one of them.
+    pub fn unpack(&self, answers: &mut impl Iterator<Item = Value>, once: bool) -> Option<Value> {
+        let mut next = || {
+            if once {
+                answers.next();
+            }
+            answers.next()
+        };
+        if self.staged.is_some() {
+            // If it was refused, the script says that there is no such key.
+            next();
+        }
+        let answer = next()?;
+        if !self.reads {
+            return Some(answer);
+        }
+        match (answer, next()?) {
+            (refused @ Value::ServerError(_), _) => Some(refused),
+            // The slot has moved between them, so both are asked again there.
+            (_, Value::ServerError(refused)) if node::is_elsewhere(&refused) => Some(Value::ServerError(refused)),
+            (Value::Array(mut answers), payload) => {
+                answers.push(payload);
+                Some(Value::Array(answers))
+            }
+            (answer, _) => Some(answer),
+        }
     }
 }

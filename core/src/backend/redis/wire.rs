@@ -1,6 +1,6 @@
 //! One connection, and how it is made.
 //!
-//! Commands and answers are the crate `redis`'s; the connection under them is our own, because that of the crate does
+//! Commands and values are the crate `redis`'s; the connection under them is our own, because that of the crate does
 //! not show its socket: without it nobody can tell, short of a round trip, that the server has closed an idle
 //! connection, and nobody can give a whole answer a limit, or connecting to a unix socket.
 
@@ -8,18 +8,20 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, Parser, Value};
+use redis::{Cmd, Value};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
+use super::answers::Answers;
 use super::fault::Fault;
+use super::packed::Packed;
 use super::socket::{Idle, Socket};
 use crate::server::Address;
 
 /// A connection.
 pub struct Wire {
     channel: Channel,
-    parser: Parser,
+    answers: Answers,
 }
 
 enum Channel {
@@ -62,7 +64,7 @@ impl Wire {
             (Some(config), Address::Tcp { host, .. }) => encrypt(socket, host, config).map_err(Fault::Unreached)?,
             _ => Channel::Plain(socket),
         };
-        let mut wire = Wire { channel, parser: Parser::new() };
+        let mut wire = Wire { channel, answers: Answers::new() };
         if hello.is_empty() {
             return Ok((wire, Vec::new()));
         }
@@ -91,17 +93,34 @@ impl Wire {
     /// Sends commands, all at once, and waits for their answers until `limit` is over. A refusal is an answer. After a
     /// fault the connection is of no use any more.
     pub fn ask(&mut self, commands: &[Cmd], limit: Duration) -> Result<Vec<Value>, Fault> {
-        let mut packed = Vec::new();
-        commands.iter().for_each(|command| command.write_packed_command(&mut packed));
+        self.exchange(&Packed::from(commands), limit)
+    }
+
+    /// The same of commands that are packed already.
+    pub fn exchange(&mut self, packed: &Packed, limit: Duration) -> Result<Vec<Value>, Fault> {
         self.channel.socket().limit(limit);
         match &mut self.channel {
-            Channel::Plain(socket) => socket.write_all(&packed)?,
+            Channel::Plain(socket) => socket.write_all(packed.bytes())?,
             Channel::Tls(stream) => {
-                stream.write_all(&packed)?;
+                stream.write_all(packed.bytes())?;
                 stream.flush()?;
             }
         }
-        commands.iter().map(|_| Ok(self.parser.parse_value(&mut self.channel)?)).collect()
+        let mut answers = Vec::with_capacity(packed.count());
+        while answers.len() < packed.count() {
+            match (self.answers.read(&mut self.channel), answers.pop()) {
+                (Ok(answer), before) => answers.extend(before.into_iter().chain([answer])),
+                // After it the server closes the connection (networking.c: `setProtocolError`): who has not said who they
+                // are may not send that much, for example.
+                (Err(Fault::Lost(_)), Some(Value::ServerError(last)))
+                    if last.details().is_some_and(|detail| detail.starts_with("Protocol error")) =>
+                {
+                    return Err(Fault::Refused(last));
+                }
+                (Err(fault), _) => return Err(fault),
+            }
+        }
+        Ok(answers)
     }
 }
 
