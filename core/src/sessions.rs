@@ -39,6 +39,8 @@ pub struct Sessions {
     settings: Settings,
     /// Where sessions were kept before.
     migration: Option<Migration>,
+    /// Where a session names its user.
+    user_keys: Vec<by_user::UserKey>,
 }
 
 /// A session in use, between `begin` and `release`.
@@ -168,7 +170,8 @@ impl Sessions {
         let host = Host::open(settings)?;
         let locks = HostLocks::open(host.directory(), Arc::clone(host.shared()))?;
         let migration = settings.migrate_from.as_ref().map(|from| from.open(settings.lock_wait)).transpose()?;
-        Ok(Sessions { host, locks, settings: settings.clone(), migration })
+        let user_keys = settings.user_key.iter().map(by_user::UserKey::new).collect();
+        Ok(Sessions { host, locks, settings: settings.clone(), migration, user_keys })
     }
 
     /// The store.

@@ -77,6 +77,12 @@ impl Path {
         }
     }
 
+    /// The innermost key, which ends each key that leads to the value.
+    pub fn last_key(&self) -> &[u8] {
+        let before = self.ends.len().checked_sub(2).map_or(0, |last_but_one| self.ends[last_but_one] + 1);
+        &self.joined[before..]
+    }
+
     /// What `key` means where `gone` of the path lies behind. One key is at most one step: of the ways to take parts of
     /// the path for one key, no two have the same length.
     #[inline]
@@ -122,6 +128,13 @@ mod tests {
             assert_eq!(step("a.b.c", keys), Step::Aside, "{keys:?}");
         }
         assert!(matches!(step("a.b.c", &["a", "b"]), Step::Into(_)));
+    }
+
+    #[test]
+    fn the_last_key_is_the_innermost() {
+        for (path, last) in [("a", "a"), ("a.bc", "bc"), ("a.b.cd", "cd"), (r"a.b\.c", "b.c")] {
+            assert_eq!(Path::parse(path).unwrap().last_key(), last.as_bytes(), "{path}");
+        }
     }
 
     #[test]
