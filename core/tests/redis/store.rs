@@ -19,7 +19,7 @@ struct Fixture {
 }
 
 /// A payload that goes past the scripts.
-const LARGE: [u8; 100_000] = [b'L'; 100_000];
+static LARGE: [u8; 100_000] = [b'L'; 100_000];
 
 fn by_tcp() -> Fixture {
     let server = Server::start(&[]);

@@ -106,7 +106,7 @@ fn some(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Fault> {
-    str::from_utf8(bytes).map_err(|_| strange())
+    std::str::from_utf8(bytes).map_err(|_| strange())
 }
 
 fn number(bytes: &[u8]) -> Result<i64, Fault> {
