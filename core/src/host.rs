@@ -1,5 +1,5 @@
 //! An open store: what all threads of a process share of one directory. Opened on first use after the last fork,
-//! once for each directory, however many sites of the process use it ([`open`]); [`chores`] is what the background thread
+//! once for each directory, however many sites of the process uses it (`open`); `chores` is what the background thread
 //! does with it.
 
 mod chores;

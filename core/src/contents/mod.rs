@@ -6,7 +6,7 @@
 //!
 //! - [`Format`]: how the string is laid out (`session.serialize_handler`). A format not known here is not read.
 //! - [`Path`]: the way to a value, as a setting has it: `account.current_user_id`.
-//! - [`find`]: the [`Scalar`] at a path. [`same_but_for`]: whether two payloads differ at some paths only.
+//! - [`find()`]: the [`Scalar`] at a path. [`same_but_for`]: whether two payloads differ at some paths only.
 //! - `cursor` reads values one by one (what they are made of: `literals`), `members` walks along paths. Both take any
 //!   input in time proportional to its length, and neither nests calls by what is in it. A value costs 5 to 10 ns,
 //!   however long a string it is.
