@@ -83,13 +83,17 @@ impl Path {
         &self.joined[before..]
     }
 
+    /// What a key on the path begins with where `gone` of it lies behind.
+    pub(super) fn letter(&self, gone: Gone) -> u8 {
+        self.joined[gone.0]
+    }
+
     /// What `key` means where `gone` of the path lies behind. One key is at most one step: of the ways to take parts of
     /// the path for one key, no two have the same length.
     #[inline]
     pub(super) fn step(&self, gone: Gone, key: &[u8]) -> Step {
         let ahead = &self.joined[gone.0..];
-        // Most keys are told by their first letter; an empty one has none.
-        if key.first() != ahead.first() || !ahead.starts_with(key) {
+        if key.is_empty() || !ahead.starts_with(key) {
             return Step::Aside;
         }
         let end = gone.0 + key.len();
