@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Bench;
 
 /**
- * The report people read: a table with a row for each thing measured and a column for each handler, one of the handlers on servers
- * (ServerTable), and what they rest on.
+ * The report people read: a table with a row for each thing measured and a column for each handler, those with a row for each
+ * handler (ServerTable, HandlerTable), and what they rest on.
  */
 final class Markdown
 {
@@ -23,7 +23,11 @@ final class Markdown
         return implode("\n\n", [
             '# Measured side by side in one run',
             $this->circumstances(),
-            ...array_filter([$this->table(), (new ServerTable($this->results, $this->peers, $this->goals))->render()]),
+            ...array_filter([
+                $this->table(),
+                (new ServerTable($this->results, $this->peers, $this->goals))->render(),
+                ...array_map((new HandlerTable($this->results, $this->peers, $this->goals))->suite(...), array_keys(HandlerTable::SUITES)),
+            ]),
             $this->method(),
             $this->notes(),
         ]) . "\n";
@@ -50,7 +54,7 @@ final class Markdown
 
     private function table(): string
     {
-        $rows = array_filter($this->results->rows, static fn (string $row) => !ServerTable::shows($row), ARRAY_FILTER_USE_KEY);
+        $rows = array_filter($this->results->rows, static fn (string $row) => !ServerTable::shows($row) && !HandlerTable::shows($row), ARRAY_FILTER_USE_KEY);
         if ($rows === []) {
             return '';
         }
@@ -95,7 +99,7 @@ final class Markdown
         }
         $ours = $goal['ours'] === 'rustdb' ? '' : $this->label($goal['ours']) . ' ';
         $base = $this->label($goal['base']);
-        return sprintf('%s%s %s × %s: %s (%.2f)', $ours, $goal['relation'], $goal['limit'], $base, $verdict, $goal['reached']);
+        return sprintf('%s%s %s × %s: %s (%s)', $ours, $goal['relation'], $goal['limit'], $base, $verdict, Goals::reached($goal));
     }
 
     private function label(string $name): string

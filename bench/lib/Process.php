@@ -49,6 +49,11 @@ final class Process
         self::$running[spl_object_id($this)] = $this;
     }
 
+    public function id(): int
+    {
+        return proc_get_status($this->handle)['pid'];
+    }
+
     public function alive(): bool
     {
         return proc_get_status($this->handle)['running'];

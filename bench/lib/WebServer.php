@@ -59,6 +59,20 @@ final class WebServer
         $this->pools[$peer->name] = $process;
     }
 
+    /** Seconds that the processes of a pool have been on a processor, all their threads together. */
+    public function processorTime(Peer $peer): float
+    {
+        $master = $this->pools[$peer->name]->id();
+        $nanoseconds = 0;
+        foreach (preg_split('/\s+/', file_get_contents("/proc/$master/task/$master/children"), -1, PREG_SPLIT_NO_EMPTY) as $worker) {
+            foreach (glob("/proc/$worker/task/*/schedstat") as $thread) {
+                // Unlike the ticks of `stat` it is exact.
+                $nanoseconds += (int) file_get_contents($thread);
+            }
+        }
+        return $nanoseconds / 1e9;
+    }
+
     public function stopPool(Peer $peer): void
     {
         if (isset($this->pools[$peer->name])) {
