@@ -117,12 +117,13 @@ final class Markdown
         $settings = $this->results->settings;
         $sentences = [
             'µs are for one `session_start()` and `session_write_close()`, as one process sees them.',
-            "Every peer had its turn in each of {$settings['rounds']} interleaved rounds; shown are medians, and medians of the ratios of each round.",
+            "Every peer had its turn in each of {$settings['rounds']} interleaved rounds; shown are medians, and medians of the ratios of each round, with the two ratios between which the middle half of them lies.",
             "Blocks last {$settings['block_ms']} ms after a warm-up, so that rustdb's flushes to disk, once a second, are part of what is measured; blocks of new sessions end earlier, with 24 MiB of them.",
             '`session.use_strict_mode=1`, `session.lazy_write=1`, no garbage collection by chance, connections to servers are persistent, lock settings of the packages, Redis without persistence.',
             '“PHP alone” is a native handler that does nothing: the floor.',
             'Lock: from the call of `session_write_close()` to the return of a waiting `session_start()`; php-memcached and phpredis look again at fixed intervals.',
-            'php-fpm: 4 workers, 8 visitors with a session of their own, each request modifies it.',
+            'php-fpm: 4 workers on one processor, nginx and wrk on the others, 8 visitors with a session of their own, each request modifies it; blocks of one second. Its processor time has nothing of what servers and the kernel\'s own threads do.',
+            'ProcessWire: “rows” are those of MariaDB, sessions brought from rustdb\'s buffer to its disk, or writes to a file.',
             ...ServerTable::method($this->results),
             'Own memory is what the handler itself allocates, not the kernel\'s cache of files; disk is what `du` counts, without inodes.',
         ];
