@@ -71,6 +71,10 @@ final class Million extends Suite
             $this->settle($peer, $worker);
         }
         $this->results->set('million.memory', $peer, $memory / $total);
+        $held = $worker->ask(['do' => 'status'])['rustdb']['buffer']['entries'] ?? 0;
+        if ($peer->memory > 0 && $held < $total) {
+            throw new \RuntimeException("the buffer was to hold all sessions, and holds $held of $total");
+        }
     }
 
     /** What the handler itself has allocated. */

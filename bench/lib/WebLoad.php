@@ -33,10 +33,10 @@ final class WebLoad extends Suite
             echo "skipped: $note\n";
             return;
         }
-        $this->results->row('fpm.rps', 'php-fpm behind nginx', 'requests/s');
-        $this->results->row('fpm.cpu', "php-fpm behind nginx, php-fpm's processor time", 'µs a request');
-        $this->results->row('fpm.p50', 'php-fpm behind nginx, p50', 'ms');
-        $this->results->row('fpm.p99', 'php-fpm behind nginx, p99', 'ms');
+        $this->results->row('fpm.rps', 'php-fpm on one processor, behind nginx', 'requests/s');
+        $this->results->row('fpm.cpu', "php-fpm on one processor, behind nginx: php-fpm's processor time", 'µs a request');
+        $this->results->row('fpm.p50', 'php-fpm on one processor, behind nginx: p50', 'ms');
+        $this->results->row('fpm.p99', 'php-fpm on one processor, behind nginx: p99', 'ms');
 
         $processors = Process::$processor === null ? Machine::processors() : [Process::$processor];
         $this->others = array_slice($processors, 0, -1) ?: $processors;
