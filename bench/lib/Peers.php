@@ -64,8 +64,8 @@ final class Peers
     }
 
     /**
-     * With the default buffer, and for many sessions with one that they all fit into: of each 1 KiB it holds about 1.2, and it does
-     * not search for room as long as what lives fills less than three quarters.
+     * With the default buffer, and for many sessions with one that they all fit into: each takes 1152 bytes there, and nothing
+     * that lives makes room as long as it fills less than three quarters.
      *
      * @return list<Peer>
      */
