@@ -72,8 +72,14 @@ final class Application
         if ($this->handler === 'files') {
             check(glob("{$this->store->path}/sess_*") !== [], 'files holds no session');
         } else {
-            check($this->store->status()['buffer']['entries'] > 0, 'rustdb holds no session');
+            check($this->sessions() > 0, 'rustdb holds no session');
         }
+    }
+
+    /** How many sessions rustdb holds. */
+    public function sessions(): int
+    {
+        return $this->store->status()['buffer']['entries'];
     }
 
     /** The value of a hidden field. */

@@ -11,6 +11,7 @@ require __DIR__ . '/application.php';
 require __DIR__ . '/dokuwiki.php';
 require __DIR__ . '/phpmyadmin.php';
 require __DIR__ . '/libraries.php';
+require __DIR__ . '/mediawiki.php';
 
 foreach (['DokuWiki' => visit_dokuwiki(...), 'phpMyAdmin' => visit_phpmyadmin(...)] as $name => $visit) {
     $with_files = null;
@@ -32,4 +33,5 @@ test('phpMyAdmin with a SessionSavePath, taken over, the same in every step', fu
     check_same([], glob("$sandbox->path/phpmyadmin-sessions/*"), 'sessions in files');
 });
 test_libraries();
+test_mediawiki();
 Runner::finish();
