@@ -114,3 +114,17 @@ function give_to_workers(string $path): void
         Process::run(['chown', '-R', worker_user() . ':' . posix_getgrgid(posix_getpwnam(worker_user())['gid'])['name'], $path]);
     }
 }
+
+/**
+ * Fails the test for want of a module of the PHP under test.
+ *
+ * @param array<string, string> $modules the package's name, without PHP's version, by that of the module
+ */
+function need_modules(Sandbox $sandbox, array $modules): void
+{
+    foreach ($modules as $module => $package) {
+        if (Process::run([Php::cli(), '-r', "echo (int) extension_loaded('$module');"], $sandbox->environment()) !== '1') {
+            missing_package('php' . Php::version() . "-$package");
+        }
+    }
+}

@@ -23,11 +23,7 @@ function mediawiki(Sandbox $sandbox, string $handler, array $settings = [], stri
     if (!is_file("$root/maintenance/install.php")) {
         missing_package('mediawiki');
     }
-    foreach (['intl' => 'intl', 'mbstring' => 'mbstring', 'xml' => 'xml', 'pdo_sqlite' => 'sqlite3'] as $module => $package) {
-        if (Process::run([Php::cli(), '-r', "echo (int) extension_loaded('$module');"], $sandbox->environment()) !== '1') {
-            missing_package('php' . Php::version() . "-$package");
-        }
-    }
+    need_modules($sandbox, ['intl' => 'intl', 'mbstring' => 'mbstring', 'xml' => 'xml', 'pdo_sqlite' => 'sqlite3']);
     // Its configuration and what it writes are in places of the test's own, so the package's tree is used where it is.
     $configuration = $sandbox->directory('wiki', 0755, worker_user()) . '/LocalSettings.php';
     $data = $sandbox->directory('wiki-data', 0700, worker_user());

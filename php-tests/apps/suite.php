@@ -12,6 +12,7 @@ require __DIR__ . '/dokuwiki.php';
 require __DIR__ . '/phpmyadmin.php';
 require __DIR__ . '/libraries.php';
 require __DIR__ . '/mediawiki.php';
+require __DIR__ . '/roundcube.php';
 
 foreach (['DokuWiki' => visit_dokuwiki(...), 'phpMyAdmin' => visit_phpmyadmin(...)] as $name => $visit) {
     $with_files = null;
@@ -34,4 +35,5 @@ test('phpMyAdmin with a SessionSavePath, taken over, the same in every step', fu
 });
 test_libraries();
 test_mediawiki();
+test_roundcube();
 Runner::finish();
