@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use contract_support::{id, in_an_hour, read};
 use mysql::prelude::Queryable;
+use mysql_support::product::Product;
 use mysql_support::{Mariadb, begin, commit, machine, numbers, url};
 use rustdb_core::backend::mysql::Mysql;
 use rustdb_core::entry;
-use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, Record, now};
 use rustdb_core::store::{Access, Batch, ByUser, Change, Committed, Lease, Listed, Store, Whose};
 use rustdb_core::visitor::{MAX_AGENT, User, Visitor};
@@ -320,7 +320,7 @@ fn a_user_who_is_no_number_of_the_column_is_nobody_there() {
 /// Laravel's table for users with names of this type.
 fn place_of_names(kind: &str) -> Place {
     let at = place(LARAVEL);
-    at.sql(&format!("ALTER TABLE sessions DROP INDEX sessions_user_id_index, MODIFY user_id {kind}"));
+    at.sql(&format!("ALTER TABLE sessions DROP COLUMN user_id, ADD user_id {kind}"));
     at
 }
 
@@ -368,6 +368,24 @@ fn a_name_that_a_column_does_not_take_is_nobody_there() {
             }
         }
         assert!(read(&at.store, "a").is_some());
+    }
+}
+
+#[test]
+fn users_with_uuids_are_found_in_a_column_of_their_type() {
+    if matches!(Product::chosen(), Product::Mysql(_)) {
+        return; // It is a type of MariaDB's.
+    }
+    let at = place_of_names("uuid NULL");
+    let uuid = "0192f0c1-2d3e-7f4a-8b5c-6d7e8f901a2b";
+    at.write("a", &only(&user(uuid)));
+    at.write("b", &only(&user("0192f0c1-2d3e-7f4a-8b5c-6d7e8f901a2c")));
+    assert_eq!(at.of(uuid), ["a"]);
+    assert_eq!(at.row("a")[0].as_deref(), Some(uuid));
+    for none in ["41", &uuid.to_uppercase(), &uuid.replace('-', ""), &format!("{uuid}0")] {
+        at.write("b", &only(&user(none)));
+        assert_eq!((none, at.row("b")), (none, at.nothing()));
+        assert!(at.of(none).is_empty());
     }
 }
 
@@ -514,14 +532,31 @@ fn rows_that_the_owner_filled_in_are_found_too() {
 }
 
 #[test]
-fn a_table_without_users_says_so() {
+fn in_a_table_without_users_the_sessions_tell_themselves() {
     let at = place(SYMFONY);
     at.write("a", &visitor(&user("41"), "192.0.2.7", "x"));
     at.touch("a", &visitor(&user("41"), "192.0.2.7", "x"));
-    let whose = Whose { user: "41", now: now(), limit: 100, is_theirs: &|_| true };
-    let error = at.store.of_user(whose).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
-    assert!(error.to_string().contains("no column that tells whose a session is"), "{error}");
+    let payloads =
+        [("x", "user|i:41;", 3600), ("y", "user|i:4;", 3600), ("z", "n|i:41;", 3600), ("over", "user|i:41;", -9)];
+    for (name, payload, left) in payloads {
+        at.sql(&format!("INSERT INTO sessions VALUES ('{name}','{payload}',{},{0})", now() + left));
+    }
+    // More than are looked into at a time; of each ten, one is somebody else's, who only has the number.
+    let payload = "IF(seq%10=0,'n|i:41;','user|i:41;')";
+    let many = format!("SELECT CONCAT('s',seq),{payload},{},1 FROM {}", in_an_hour().0, numbers(1000));
+    at.sql(&format!("INSERT INTO sessions {many}"));
+    let find = |user: &str, limit: usize| {
+        let is_theirs = |payload: &[u8]| payload == format!("user|i:{user};").as_bytes();
+        at.store.of_user(Whose { user, now: now(), limit, is_theirs: &is_theirs }).unwrap()
+    };
+    let found = find("41", 5000);
+    assert_eq!(found.len(), 901);
+    let x = found.iter().find(|listed| *listed.id == *b"x").unwrap();
+    assert!((now() + 3590..now() + 3610).contains(&x.expires.0));
+    assert!(found.iter().all(|listed| listed.visitor == only(&user("41"))));
+    assert_eq!(find("41", 250).len(), 250);
+    assert_eq!(find("4", 5000).len(), 1);
+    assert!(find("'\\ OR 1", 5000).is_empty());
 }
 
 #[test]

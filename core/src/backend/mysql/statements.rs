@@ -243,7 +243,7 @@ impl Table {
 
     /// The id, such that an index on its column serves a comparison: without a character set it would be compared by
     /// bytes, which an index by another order is of no use for.
-    fn literal(&self, id: SessionId<'_>) -> String {
+    pub(super) fn literal(&self, id: SessionId<'_>) -> String {
         let id = String::from_utf8_lossy(id.as_bytes());
         if self.exact { format!("'{id}'") } else { format!("_ascii'{id}'") }
     }

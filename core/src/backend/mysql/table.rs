@@ -73,7 +73,7 @@ pub(super) struct Table {
     /// The longest id that its column takes.
     longest_id: u64,
     /// For messages: which table, and where.
-    pub(super) place: String,
+    place: String,
 }
 
 /// The statement that makes the table of `target`.

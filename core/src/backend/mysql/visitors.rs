@@ -237,10 +237,10 @@ impl Columns {
         sql
     }
 
-    /// The condition of the rows of a user; `None`: there can be none. `Err`: the table does not tell users.
-    pub(super) fn is_of(&self, user: &str) -> Result<Option<String>, NoUsers> {
-        let [Some(Place { name, takes: Some(takes), .. }), ..] = &self.0 else { return Err(NoUsers) };
-        Ok(takes.is(name, user))
+    /// The condition of the rows of a user; `Some(None)`: there can be none. `None`: the table has no column for users.
+    pub(super) fn is_of(&self, user: &str) -> Option<Option<String>> {
+        let [Some(Place { name, takes: Some(takes), .. }), ..] = &self.0 else { return None };
+        Some(takes.is(name, user))
     }
 
     /// Address and browser, as the fields that [`Columns::read`] understands.
@@ -286,9 +286,6 @@ impl Columns {
         })
     }
 }
-
-/// A table has no column for users, or one that users do not fit into.
-pub(super) struct NoUsers;
 
 #[cfg(test)]
 mod tests {
