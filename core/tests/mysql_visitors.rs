@@ -320,7 +320,7 @@ fn a_user_who_is_no_number_of_the_column_is_nobody_there() {
 /// Laravel's table for users with names of this type.
 fn place_of_names(kind: &str) -> Place {
     let at = place(LARAVEL);
-    at.sql(&format!("ALTER TABLE sessions DROP COLUMN user_id, ADD user_id {kind}"));
+    at.sql(&format!("ALTER TABLE sessions DROP INDEX sessions_user_id_index, DROP COLUMN user_id, ADD user_id {kind}"));
     at
 }
 
