@@ -145,7 +145,8 @@ fn refused(error: &ServerError, url: &Server, server: &str, prefix: &str) -> Err
             Refused,
             format!(
                 "the user of {server} lacks rights; it needs: ACL SETUSER {} ~{prefix}* +evalsha +eval +blpop +get +set \
-                 +del +exists +pexpire +pexpireat +pexpiretime +pttl +rpush +select{}",
+                 +psetex +rename +del +exists +pexpire +pexpireat +pexpiretime +pttl +rpush +zadd +zrem \
+                 +zremrangebyscore +zrevrange +zscore +select{}",
                 if url.user.is_empty() { "default" } else { &url.user },
                 match url.topology {
                     Topology::Single => String::new(),
