@@ -16,4 +16,5 @@ mod server;
 mod store;
 mod tls;
 mod trouble;
+mod users;
 mod wire;
