@@ -17,4 +17,6 @@ mod store;
 mod tls;
 mod trouble;
 mod users;
+mod users_cluster;
+mod users_site;
 mod wire;

@@ -1,16 +1,9 @@
 //! Whose sessions they are: the sets of users, and what they lead to.
 
-use std::time::Duration;
-
-use redis::Value;
 use rustdb_core::backend::redis::Redis;
-use rustdb_core::config::{ENTRIES, Raw, Settings};
-use rustdb_core::contents::Format;
-use rustdb_core::entry::{HEADER, encode_session};
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, Record, now};
-use rustdb_core::sessions::{Client, Held, Intent, Sessions};
-use rustdb_core::store::{Access, Backend, Batch, ByUser, Change, Committed, Lease, Store, Whose};
+use rustdb_core::store::{Access, Backend, ByUser, Change, Committed, Lease, Store, Whose};
 use rustdb_core::visitor::{User, Visitor};
 
 use crate::contract_support::{id, in_an_hour, lease, of_user, read, write, write_of};
@@ -30,7 +23,7 @@ fn visitor() -> Visitor<'static> {
 }
 
 /// A session of the user 41.
-fn record(expires: Expiry) -> Record<'static> {
+pub fn record(expires: Expiry) -> Record<'static> {
     Record { visitor: visitor(), ..Record::new(b"user|s:2:\"41\";".as_slice(), expires) }
 }
 
@@ -319,149 +312,6 @@ fn an_answer_that_is_lost_costs_no_hint() {
     assert_eq!(of_user(&store, "41"), ["a"]);
 }
 
-/// An entry of a buffer, of the user 41 or of nobody.
-fn entry(name: &str, record: &Record<'_>) -> Vec<u8> {
-    let mut entry = vec![0; HEADER + record.payload.len() + record.visitor.as_bytes().len()];
-    encode_session(id(name), record, &mut entry);
-    entry
-}
-
-#[test]
-fn what_a_buffer_brings_is_found() {
-    let server = Server::start(&[]);
-    let nodes = Nodes::shared();
-    let names: Vec<String> = (0..60).map(|number| format!("s{number}")).collect();
-    let anonymous = Record::new(b"n|i:1;".as_slice(), in_an_hour());
-    for url in [server.url(), nodes.url("?prefix=brought:")] {
-        let store = machine(&url);
-        let other = Record { visitor: Visitor::new(&User::Is("7".into()), None, None), ..record(in_an_hour()) };
-        let mut entries: Vec<(&str, Vec<u8>)> = vec![("n", entry("n", &anonymous)), ("o", entry("o", &other))];
-        entries.extend(names.iter().map(|name| (name.as_str(), entry(name, &record(in_an_hour())))));
-        for _ in 0..2 {
-            store.apply(&mut entries.iter().map(|(name, entry)| (id(name), entry.as_slice()))).unwrap();
-        }
-        assert_eq!(of_user(&store, "41").len(), 60, "{url}");
-        // One alone.
-        store.apply(&mut [(id("last"), entry("last", &record(in_an_hour())).as_slice())].into_iter()).unwrap();
-        assert_eq!(of_user(&store, "41").len(), 61, "{url}");
-        assert!(store.notices().take().is_empty());
-        // Its hints are lost, and it is not.
-        let set = format!("{}_USER_41", if url.contains("brought") { "brought:" } else { "PHPREDIS_SESSION:" });
-        let tell = |command: &[&str]| if url.contains("brought") { nodes.tell(command) } else { server.tell(command) };
-        tell(&["SET", &set, "x"]);
-        store.apply(&mut entries.iter().map(|(name, entry)| (id(name), entry.as_slice()))).unwrap();
-        assert_eq!(store.notices().take().len(), 1, "{url}");
-        tell(&["DEL", &set]);
-    }
-}
-
-/// A name whose set is on another master than the session of this id, with the prefix `P`.
-fn user_elsewhere(nodes: &Nodes, name: &str) -> (String, usize, usize) {
-    let home = nodes.master_of(&format!("PHPREDIS_CLUSTER_SESSION:{name}"));
-    let set = |user: &str| nodes.master_of(&format!("PHPREDIS_CLUSTER_SESSION:_USER_{user}"));
-    let user = (0..).map(|number| format!("user{number}")).find(|user| set(user) != home).unwrap();
-    let there = set(&user);
-    (user, home, there)
-}
-
-/// Lets a process go on again, whatever happens.
-struct Stopped<'s>(&'s Server);
-
-impl<'s> Stopped<'s> {
-    fn new(server: &'s Server) -> Stopped<'s> {
-        server.stand_still(true);
-        Stopped(server)
-    }
-}
-
-impl Drop for Stopped<'_> {
-    fn drop(&mut self) {
-        self.0.stand_still(false);
-    }
-}
-
-#[test]
-fn in_a_cluster_both_nodes_are_told_at_once() {
-    let nodes = Nodes::start(&["--cluster-node-timeout", "20000"]);
-    let store = machine(&nodes.url(""));
-    let (user, home, there) = user_elsewhere(&nodes, "a");
-    let set = format!("PHPREDIS_CLUSTER_SESSION:_USER_{user}");
-    let visitor = Visitor::new(&User::Is(user.as_str().into()), None, None);
-    for name in ["a", "a", "b"] {
-        write_of(&store, name, &User::Is(user.as_str().into()), in_an_hour());
-    }
-    let calls = || nodes.calls("evalsha") + nodes.calls("eval");
-    for still in [home, there] {
-        nodes.servers[there].tell(&["DEL", &set]);
-        let held = lease(&store, "a");
-        let payload = format!("still {still}").into_bytes();
-        let record = Record { visitor: visitor.clone(), ..Record::new(payload.clone(), in_an_hour()) };
-        let before = calls();
-        std::thread::scope(|scope| {
-            let stopped = Stopped::new(&nodes.servers[still]);
-            let committing = scope.spawn(|| store.commit(id("a"), Change::Write(&record), held).unwrap());
-            until("the other node has done its part", || match still == home {
-                true => nodes.servers[there].text(&["ZSCORE", &set, "a"]).is_some(),
-                false => {
-                    let session = nodes.servers[home].tell(&["GET", "PHPREDIS_CLUSTER_SESSION:a"]);
-                    session == Value::BulkString(payload.clone())
-                }
-            });
-            assert!(!committing.is_finished());
-            drop(stopped);
-            assert_eq!(committing.join().unwrap(), Committed::Done);
-        });
-        assert_eq!(calls() - before, 2);
-        assert!(nodes.servers[there].text(&["ZSCORE", &set, "a"]).is_some());
-    }
-    assert!(store.notices().take().is_empty());
-}
-
-#[test]
-fn a_node_that_hangs_costs_sessions_of_others_their_hints_only() {
-    let nodes = Nodes::start(&["--cluster-node-timeout", "20000"]);
-    let store = machine(&nodes.url("?timeout=0.4"));
-    let (user, _, there) = user_elsewhere(&nodes, "a");
-    let write = || write_of(&store, "a", &User::Is(user.as_str().into()), in_an_hour());
-    write();
-    {
-        let _stopped = Stopped::new(&nodes.servers[there]);
-        let begun = std::time::Instant::now();
-        (0..10).for_each(|_| write());
-        // The first waits for as long as an answer may take, the others do not.
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
-        let notices = store.notices().take();
-        assert_eq!(notices.len(), 1, "{notices:?}");
-        assert!(notices[0].to_string().contains("did not answer"), "{}", notices[0]);
-    }
-    nodes.servers[there].tell(&["DEL", &format!("PHPREDIS_CLUSTER_SESSION:_USER_{user}")]);
-    until("hints are made again", || {
-        write();
-        of_user(&store, &user) == ["a"]
-    });
-}
-
-#[test]
-fn hints_follow_a_slot_that_moves() {
-    let nodes = Nodes::start(&[]);
-    let store = machine(&nodes.url(""));
-    let (user, ..) = user_elsewhere(&nodes, "a");
-    let set = format!("PHPREDIS_CLUSTER_SESSION:_USER_{user}");
-    let user_of_it = User::Is(user.as_str().into());
-    write_of(&store, "a", &user_of_it, in_an_hour());
-    let slot = nodes.open_slot(&set);
-    // It is not there any more, or yet.
-    nodes.servers[slot.1].tell(&["DEL", &set]);
-    write_of(&store, "b", &user_of_it, in_an_hour());
-    assert_eq!(of_user(&store, &user), ["b"]);
-    nodes.move_keys(&slot);
-    nodes.close_slot(&slot);
-    write_of(&store, "a", &user_of_it, in_an_hour());
-    assert_eq!(of_user(&store, &user), ["a", "b"]);
-    assert_eq!(nodes.master_of(&set), slot.2);
-    assert!(store.notices().take().is_empty());
-}
-
 #[test]
 fn what_a_lease_that_was_lost_could_not_write_is_not_found() {
     let server = Server::start(&[]);
@@ -474,89 +324,4 @@ fn what_a_lease_that_was_lost_could_not_write_is_not_found() {
     assert_eq!((of_user(&store, "41").len(), of_user(&store, "7")), (0, vec!["a".to_owned()]));
     assert_eq!(store.commit(id("a"), Change::Destroy, Lease::default()).unwrap(), Committed::Done);
     assert!(of_user(&store, "7").is_empty());
-}
-
-/// A site whose sessions name their user.
-struct Site {
-    sessions: Sessions,
-    _directory: tempfile::TempDir,
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        if let Some(buffer) = self.sessions.host().report().ok().and_then(|report| report.buffer) {
-            let _ = std::fs::remove_dir_all(buffer.path);
-        }
-    }
-}
-
-const THEIRS: &[u8] = b"user|i:41;";
-
-impl Site {
-    fn new(settings: &[(&str, &str)]) -> Site {
-        let directory = tempfile::tempdir().unwrap();
-        let value = |(name, default): &(&str, &str)| {
-            let given = [("user_key", "user")].iter().chain(settings).find(|(entry, _)| entry == name).copied();
-            given.map_or(*default, |(_, value)| value).to_owned()
-        };
-        let save_path = directory.path().display().to_string();
-        let raw = Raw { values: ENTRIES.iter().map(value).collect(), save_path };
-        Site { sessions: Sessions::open(&Settings::parse(&raw).unwrap()).unwrap(), _directory: directory }
-    }
-
-    fn begin(&self, name: &str, access: Access) -> Held {
-        self.sessions.begin(id(name), access).unwrap().unwrap()
-    }
-
-    fn end(&self, mut held: Held, intent: Intent<'_>) {
-        let client = || Client { format: Some(Format::Php), ..Client::default() };
-        self.sessions.commit(&mut held, intent, 1440, &client).unwrap();
-        self.sessions.release(held);
-    }
-
-    fn of_user(&self) -> Vec<String> {
-        let found = self.sessions.of_user("41", Some(Format::Php)).unwrap();
-        let mut ids: Vec<_> = found.iter().map(|listed| String::from_utf8(listed.id.to_vec()).unwrap()).collect();
-        ids.sort();
-        ids
-    }
-}
-
-#[test]
-fn one_machine_alone_finds_and_ends_the_sessions_of_a_user() {
-    let server = Server::start(&[]);
-    for (prefix, write) in [("through", "through"), ("behind", "behind")] {
-        let url = format!("{}?prefix={prefix}%3A", server.url());
-        let site = Site::new(&[("store", &url), ("multi_host", "off"), ("write", write)]);
-        for name in ["a", "b", "c"] {
-            site.end(site.begin(name, Access::Fresh), Intent::Write(THEIRS));
-        }
-        site.end(site.begin("n", Access::Fresh), Intent::Write(b"n|i:1;"));
-        // Logged in.
-        site.end(site.begin("n", Access::Exclusive), Intent::Write(b"n|i:1;user|i:41;"));
-        assert_eq!(site.of_user(), ["a", "b", "c", "n"]);
-        site.end(site.begin("b", Access::Exclusive), Intent::Destroy);
-        site.end(site.begin("c", Access::Exclusive), Intent::Write(b"n|i:2;"));
-        assert_eq!(site.of_user(), ["a", "n"]);
-        assert_eq!(site.sessions.end_of_user("41", Some(b"n"), Some(Format::Php)).unwrap(), 1);
-        assert_eq!(site.of_user(), ["n"]);
-        let set = format!("{prefix}:_USER_41");
-        assert_eq!(server.tell(&["ZRANGE", &set, "0", "-1"]), Value::Array(vec![Value::BulkString(b"n".to_vec())]));
-        assert!(site.sessions.host().take_notices().is_empty());
-    }
-}
-
-#[test]
-fn a_session_that_goes_on_under_another_id_is_found_by_that() {
-    let server = Server::start(&[]);
-    for multi_host in ["on", "off"] {
-        let url = format!("{}?prefix={multi_host}%3A", server.url());
-        let site = Site::new(&[("store", &url), ("multi_host", multi_host), ("regenerate_grace", "60")]);
-        site.end(site.begin("old", Access::Fresh), Intent::Write(THEIRS));
-        let mut old = site.begin("old", Access::Exclusive);
-        let heir = site.sessions.hand_over(&mut old, id("new"), true).unwrap().unwrap();
-        site.sessions.release(old);
-        site.end(heir, Intent::Unchanged(THEIRS));
-        assert_eq!(site.of_user(), ["new"], "{multi_host}");
-    }
 }

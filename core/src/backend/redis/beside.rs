@@ -7,12 +7,13 @@
 //! Nothing is tried for long, and a node that has failed is left alone for a moment as far as such scripts are concerned,
 //! so that sessions of nodes that are well do not wait for one that is not.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Limits};
 use super::dial::Dial;
 use super::exchange::is_unknown_script;
 use super::fault::Fault;
@@ -66,16 +67,16 @@ impl Cluster {
     }
 
     /// Waits for the answer, and sends the script if it was not sent or not taken. A refusal is an answer.
-    pub fn settle(&self, dial: &Dial, posted: Option<Posted>, call: &Call<'_>, limit: Duration) -> Result<Value> {
+    pub fn settle(&self, dial: &Dial, posted: Option<Posted>, call: &Call<'_>, limits: Limits) -> Result<Value> {
         if let Some(posted) = posted {
             let node = Arc::clone(&posted.node);
-            match posted.answer(call, limit) {
+            match posted.answer(call, limits.answer) {
                 Ok(Some(answer)) => return Ok(answer),
                 Ok(None) => {}
                 Err(fault) => return self.failed(dial, &node, fault),
             }
         }
-        let deadline = Instant::now() + limit;
+        let begun = Instant::now();
         let mut there = None;
         let mut tries = 0;
         loop {
@@ -87,9 +88,9 @@ impl Cluster {
             if let Some(error) = node.beside.lately_failed() {
                 return Err(error);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            let asking = Asking { limit: left, connected: deadline, regardless: false, once, pause: None };
-            match node.send(dial, std::slice::from_ref(call), asking) {
+            let limit = limits.answer.saturating_sub(begun.elapsed());
+            let asking = Asking { limit, connected: begun + limits.connect, regardless: false, once, pause: None };
+            match node.send(dial, slice::from_ref(call), asking) {
                 Ok(mut answers) => {
                     let answer = answers.pop().unwrap_or(Value::Nil);
                     there = match Way::of(&answer, &node.address) {

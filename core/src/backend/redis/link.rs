@@ -90,7 +90,7 @@ impl Link {
                 let [call, beside] = &mut calls;
                 let posted = cluster.post(beside, self.server().timeout);
                 let value = cluster.run(&self.dial, call, None, self.limits())?;
-                (Some(value), cluster.settle(&self.dial, posted, beside, self.server().timeout).map(Some))
+                (Some(value), cluster.settle(&self.dial, posted, beside, self.limits()).map(Some))
             }
             Way::Server | Way::Sentinels(_) => {
                 let mut answers = self.send_or_rest(&mut calls, None)?.into_iter();
