@@ -281,7 +281,7 @@ fn a_hint_that_cannot_be_made_fails_nothing_and_is_told() {
     assert!(read(&store, "a").is_some());
     let notices = store.notices().take();
     assert_eq!(notices.len(), 1);
-    assert!(notices[0].to_string().contains("is not found as its user's"), "{}", notices[0]);
+    assert!(notices[0].to_string().contains("not found by their user"), "{}", notices[0]);
     let whose = Whose { user: "41", now: now(), limit: 10, is_theirs: &|_| true };
     assert_eq!(store.of_user(whose).unwrap_err().kind(), ErrorKind::Refused);
     assert_eq!(server.text(&["GET", SET]).as_deref(), Some("somebody else's"));

@@ -5,7 +5,9 @@
 //! change is carried out or not, and stays when the session ends or becomes somebody else's, because who that is costs no
 //! round trip to find out; whoever lists sessions looks at each of them, and removes what is not the user's. So a
 //! hint may be too many, and may be missing for a while: where it was lost (an eviction, a flush, a failure, which is noted
-//! and fails nothing), the next write or touch of the session makes it again.
+//! and fails nothing), the next write or touch of the session makes it again. On one server it comes after the change, so
+//! whoever finds it finds the change; in a cluster it may come a moment before it (beside.rs), and be lost to somebody who
+//! lists the user's sessions just then.
 //!
 //! A set ends with the last of its sessions, and whoever adds one to it removes those that are over. So it has no
 //! more members than the user had sessions within one lifetime.
@@ -62,8 +64,7 @@ impl Redis {
 
     /// Notes that hints could not be made.
     pub(super) fn note_lost_hint(&self, error: Error) {
-        let message =
-            format!("{error}; the session was kept, but is not found as its user's until it is written again");
+        let message = format!("{error}; sessions go on, but are not found by their user until they are written again");
         self.notices.note(Error::new(error.kind(), message));
     }
 
