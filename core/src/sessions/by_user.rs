@@ -101,14 +101,12 @@ impl Sessions {
 
     /// Ends a session without waiting for who has it in use: what that one writes in the end is refused.
     fn end(&self, id: SessionId<'_>) -> Result<()> {
+        if let Some(old) = &self.migration {
+            // As long as the session is here nobody looks for its old copy; afterwards anybody might bring that over.
+            old.remove(id).or_else(|error| if old.outlives(id, now()).is_some() { Err(error) } else { Ok(()) })?;
+        }
         self.host.store().commit(id, Change::Destroy, Lease::default())?;
         self.host.wake_after_write();
-        self.flush_if_through(id)?;
-        match &self.migration {
-            Some(old) => {
-                old.remove(id).or_else(|error| if old.outlives(id, now()).is_some() { Err(error) } else { Ok(()) })
-            }
-            None => Ok(()),
-        }
+        self.flush_if_through(id)
     }
 }
