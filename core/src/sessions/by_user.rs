@@ -81,14 +81,14 @@ impl Sessions {
         Ok(found)
     }
 
-    /// Ends the sessions of a user, but not `kept`; returns how many there were. A request that has one of them in use does
+    /// Ends the sessions of a user, but not those of the ids `kept`; returns how many there were. A request that has one of them in use does
     /// not bring it back.
-    pub fn end_of_user(&self, user: &str, kept: Option<&[u8]>, format: Option<Format>) -> Result<u64> {
+    pub fn end_of_user(&self, user: &str, kept: &[Box<[u8]>], format: Option<Format>) -> Result<u64> {
         let mut ended = 0;
         loop {
             let mut found = self.of_user(user, format)?;
             let all = found.len() < MOST_LISTED;
-            found.retain(|listed| Some(&*listed.id) != kept);
+            found.retain(|listed| !kept.contains(&listed.id));
             for listed in &found {
                 self.end(SessionId::parse(&listed.id)?)?;
                 ended += 1;

@@ -181,10 +181,10 @@ fn all_sessions_of_a_user_end_with_their_old_copies_or_are_left_as_they_are() {
     here.sessions.commit(&mut held, Intent::Write(now), LIFETIME, &by_php).unwrap();
     here.sessions.release(held);
     redis.tell(&["ACL", "SETUSER", "default", "-del", "-unlink"]);
-    here.sessions.end_of_user("1", None, Some(Format::Php)).unwrap_err();
+    here.sessions.end_of_user("1", &[], Some(Format::Php)).unwrap_err();
     assert_eq!(here.find("a").as_deref(), Some(now));
     redis.tell(&["ACL", "SETUSER", "default", "+@all"]);
-    assert_eq!(here.sessions.end_of_user("1", None, Some(Format::Php)).unwrap(), 1);
+    assert_eq!(here.sessions.end_of_user("1", &[], Some(Format::Php)).unwrap(), 1);
     assert_eq!(here.find("a"), None);
     assert_eq!(redis.number(&["EXISTS", "PHPREDIS_SESSION:a"]), 0);
 }
