@@ -1,8 +1,6 @@
 //! Whose sessions they are: who used one last is noted with each write and touch (`rustdb.track`), the user by what the
 //! session itself says (`rustdb.user_key`), so that all sessions of a user can be listed and ended.
 
-use std::borrow::Cow;
-
 use memchr::memmem::Finder;
 
 use super::{Held, Sessions};
@@ -71,9 +69,9 @@ impl Sessions {
     /// lays out sessions.
     pub fn of_user(&self, user: &str, format: Option<Format>) -> Result<Vec<Listed>> {
         let User::Is(user) = User::by(user) else { return Ok(Vec::new()) };
-        let is_theirs = |payload: &[u8]| {
-            let named = format.map(|format| user_in(payload, format, &self.user_keys));
-            named == Some(User::Is(Cow::Borrowed(&user)))
+        let is_theirs = |payload: &[u8]| match user_in(payload, format?, &self.user_keys) {
+            User::Is(named) => Some(named == user),
+            User::Unknown | User::Nobody => None,
         };
         let mut found =
             self.host.of_user(Whose { user: &user, now: now(), limit: MOST_LISTED, is_theirs: &is_theirs })?;
