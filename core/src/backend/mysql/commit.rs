@@ -163,7 +163,7 @@ pub(super) fn statement(
 ) -> Option<String> {
     Some(match change {
         Change::None => return None,
-        Change::Touch(expires, _) => table.touch(id, expires, now(), hold),
+        Change::Touch(expires, visitor) => table.touch(id, (expires, visitor), now(), hold),
         Change::Write(record) if existed => table.update(id, record, now(), hold),
         Change::Write(record) => table.upsert(id, record, now(), hold),
         Change::Destroy => table.delete(id, hold),

@@ -16,11 +16,11 @@ pub(super) struct Layout {
     pub(super) payload: &'static str,
     pub(super) coding: Coding,
     pub(super) clock: Clock,
-    /// Columns without a default of their own, and what a new row has there.
+    /// Columns that only the owner fills in, and what a new session has there, also one that takes the row of an expired
+    /// one.
     pub(super) others: &'static [(&'static str, &'static str)],
-    /// Columns that tell of the visitor, and what they have in a new session that takes the row of an expired one. The
-    /// owner fills them in, and may end all sessions of a user by them.
-    pub(super) visitor: &'static [(&'static str, &'static str)],
+    /// Columns for the user, the address and the browser, where a table has them.
+    pub(super) visitor: [Option<&'static str>; 3],
 }
 
 /// How a payload stands in its column.
@@ -58,7 +58,7 @@ pub(super) static LAYOUTS: [Layout; 4] = [
         coding: Coding::Base64,
         clock: Clock::Expires,
         others: &[],
-        visitor: &[("user_id", "NULL"), ("ip", "NULL"), ("user_agent", "NULL")],
+        visitor: [Some("user_id"), Some("ip"), Some("user_agent")],
     },
     // UserFrosting 4 to 6, too, which keeps PHP's session string where Laravel keeps a serialized array.
     Layout {
@@ -69,7 +69,7 @@ pub(super) static LAYOUTS: [Layout; 4] = [
         coding: Coding::Base64,
         clock: Clock::LastActivity,
         others: &[],
-        visitor: &[("user_id", "NULL"), ("ip_address", "NULL"), ("user_agent", "NULL")],
+        visitor: [Some("user_id"), Some("ip_address"), Some("user_agent")],
     },
     // SessionHandlerDB.
     Layout {
@@ -79,8 +79,8 @@ pub(super) static LAYOUTS: [Layout; 4] = [
         payload: "data",
         coding: Coding::Raw,
         clock: Clock::Timestamp,
-        others: &[("user_id", "0"), ("pages_id", "0")],
-        visitor: &[("user_id", "0"), ("pages_id", "0")],
+        others: &[("pages_id", "0")],
+        visitor: [Some("user_id"), Some("ip"), Some("ua")],
     },
     // PdoSessionHandler.
     Layout {
@@ -91,7 +91,7 @@ pub(super) static LAYOUTS: [Layout; 4] = [
         coding: Coding::Raw,
         clock: Clock::Symfony,
         others: &[],
-        visitor: &[],
+        visitor: [None; 3],
     },
 ];
 

@@ -16,6 +16,7 @@
 mod batch;
 mod begin;
 mod by_row;
+mod by_user;
 mod commit;
 mod connection;
 mod create;
@@ -29,6 +30,7 @@ mod statements;
 mod sweep;
 mod table;
 mod target;
+mod visitors;
 mod widen;
 mod wire;
 
@@ -52,7 +54,7 @@ use crate::error::Result;
 use crate::notices::Notices;
 use crate::record::{Record, SessionId, Version, now};
 use crate::server::Server;
-use crate::store::{self, Access, Backend, Begun, ByUser, Change, Committed, Lease, Listed, Store, Whose};
+use crate::store::{self, Access, Backend, Begun, Change, Committed, Lease, Store};
 
 /// How often a statement is tried that others are in the way of.
 const TRIES: usize = 3;
@@ -246,12 +248,6 @@ impl Store for Mysql {
             true if self.by_row()? => self.create_by_row(id, record),
             true => self.create_alone(id, record),
         }
-    }
-}
-
-impl ByUser for Mysql {
-    fn of_user(&self, _: Whose<'_>) -> Result<Vec<Listed>> {
-        Ok(Vec::new())
     }
 }
 

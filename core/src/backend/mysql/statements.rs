@@ -1,8 +1,8 @@
 //! The statements on a table of sessions.
 //!
 //! Values stand in them as literals. That is safe without escaping anything, because nothing of a visitor's gets there
-//! as it is: ids are `[A-Za-z0-9,-]` ([`SessionId`]), payloads are base64 or hexadecimal, versions are hexadecimal, the
-//! rest are numbers, and names of tables were checked when they were read.
+//! as it is: ids are `[A-Za-z0-9,-]` ([`SessionId`]), payloads are base64 or hexadecimal, versions, users, addresses and
+//! browsers are hexadecimal, the rest are numbers, and names of tables were checked when they were read.
 
 use std::fmt::Write;
 
@@ -13,8 +13,10 @@ use super::failure::{Cause, Failure};
 use super::layout::Coding;
 use super::lease::Hold;
 use super::table::Table;
+use super::visitors::Known;
 use crate::error::ErrorKind;
 use crate::record::{Expiry, Record, SessionId, Version};
+use crate::visitor::Visitor;
 
 /// One change of many, as its part of a statement.
 pub(super) struct Piece {
@@ -31,8 +33,8 @@ pub(super) struct Piece {
 /// A statement over many rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Rows are made or written over.
-    Row,
+    /// Rows are made or written over, each with these columns of the visitor's.
+    Row(Known),
     /// Rows are deleted.
     Ended,
 }
@@ -115,15 +117,23 @@ impl Table {
     /// Changes the row of a session.
     pub(super) fn update(&self, id: SessionId<'_>, record: &Record<'_>, now: i64, hold: Option<&Hold>) -> String {
         let mut columns: Vec<_> = self.changing().into_iter().zip(self.changed(record, now)).collect();
+        columns.extend(self.visitor.changed(&record.visitor));
         columns.extend(self.mark(hold));
         self.set(id, &columns, guard(hold))
     }
 
-    /// Moves the expiry of a session.
-    pub(super) fn touch(&self, id: SessionId<'_>, expires: Expiry, now: i64, hold: Option<&Hold>) -> String {
+    /// Moves the expiry of a session, and tells who used it.
+    pub(super) fn touch(
+        &self,
+        id: SessionId<'_>,
+        (expires, visitor): (Expiry, &Visitor<'_>),
+        now: i64,
+        hold: Option<&Hold>,
+    ) -> String {
         let clock = self.layout.clock;
         let mut columns: Vec<_> =
             clock.columns().iter().copied().zip(clock.values(self.lifetime, expires, now)).collect();
+        columns.extend(self.visitor.changed(visitor));
         columns.extend(self.mark(hold));
         self.set(id, &columns, guard(hold))
     }
@@ -131,7 +141,8 @@ impl Table {
     /// Writes over a row that has expired, and tells what stands there now, as [`Table::whole`] does.
     pub(super) fn replace_expired(&self, id: SessionId<'_>, record: &Record<'_>, now: i64) -> String {
         let mut columns: Vec<_> = self.changing().into_iter().zip(self.changed(record, now)).collect();
-        columns.extend(self.layout.visitor.iter().map(|(column, value)| (*column, (*value).to_owned())));
+        columns.extend(self.visitor.replaced(&record.visitor));
+        columns.extend(self.layout.others.iter().map(|(column, value)| (*column, (*value).to_owned())));
         if self.is_own() {
             columns.extend([("lease", "NULL".to_owned()), ("created", now.to_string())]);
         }
@@ -145,7 +156,8 @@ impl Table {
 
     /// Makes a row, which must not exist.
     pub(super) fn insert(&self, id: SessionId<'_>, record: &Record<'_>, now: i64, hold: Option<&Hold>) -> String {
-        let (name, names, values) = (&self.name, self.row_names(), self.row(id, record, now, hold));
+        let names = self.row_names(self.visitor.known(&record.visitor));
+        let (name, values) = (&self.name, self.row(id, record, now, hold));
         match hold {
             None => format!("INSERT INTO {name} ({names}) VALUES ({values})"),
             Some(_) => format!("INSERT INTO {name} ({names}) SELECT {values} FROM DUAL WHERE 1{}", guard(hold)),
@@ -154,8 +166,9 @@ impl Table {
 
     /// Makes a row, or writes over it.
     pub(super) fn upsert(&self, id: SessionId<'_>, record: &Record<'_>, now: i64, hold: Option<&Hold>) -> String {
-        let (names, values) = (self.row_names(), self.row(id, record, now, hold));
-        let (guard, replacing) = (guard(hold), self.replacing(now));
+        let known = self.visitor.known(&record.visitor);
+        let (names, values) = (self.row_names(known), self.row(id, record, now, hold));
+        let (guard, replacing) = (guard(hold), self.replacing(known, now));
         format!("INSERT INTO {} ({names}) SELECT {values} FROM DUAL WHERE 1{guard}{replacing}", self.name)
     }
 
@@ -164,7 +177,7 @@ impl Table {
         match record {
             Some(record) => Piece {
                 text: format!("({})", self.row(id, record, now, None)),
-                kind: Kind::Row,
+                kind: Kind::Row(self.visitor.known(&record.visitor)),
                 refused: self.check(id, Some(record)).err(),
                 bytes: record.payload.len(),
             },
@@ -176,7 +189,9 @@ impl Table {
     pub(super) fn around(&self, kind: Kind, now: i64) -> (String, &'static str, String) {
         let (name, id) = (&self.name, self.layout.id);
         match kind {
-            Kind::Row => (format!("INSERT INTO {name} ({}) VALUES ", self.row_names()), ",", self.replacing(now)),
+            Kind::Row(known) => {
+                (format!("INSERT INTO {name} ({}) VALUES ", self.row_names(known)), ",", self.replacing(known, now))
+            }
             Kind::Ended if self.exact => (format!("DELETE FROM {name} WHERE {id} IN ("), ",", ")".to_owned()),
             Kind::Ended => (format!("DELETE FROM {name} WHERE "), " OR ", String::new()),
         }
@@ -228,7 +243,7 @@ impl Table {
 
     /// The id, such that an index on its column serves a comparison: without a character set it would be compared by
     /// bytes, which an index by another order is of no use for.
-    fn literal(&self, id: SessionId<'_>) -> String {
+    pub(super) fn literal(&self, id: SessionId<'_>) -> String {
         let id = String::from_utf8_lossy(id.as_bytes());
         if self.exact { format!("'{id}'") } else { format!("_ascii'{id}'") }
     }
@@ -242,7 +257,7 @@ impl Table {
         format!("{column}={literal} AND CAST({column} AS BINARY)=CAST({literal} AS BINARY)")
     }
 
-    fn expires(&self) -> String {
+    pub(super) fn expires(&self) -> String {
         self.layout.clock.expires(self.lifetime)
     }
 
@@ -250,7 +265,7 @@ impl Table {
         self.layout.clock.is_past(self.lifetime, now)
     }
 
-    fn alive(&self, now: i64) -> String {
+    pub(super) fn alive(&self, now: i64) -> String {
         format!("NOT ({})", self.past(now))
     }
 
@@ -306,9 +321,10 @@ impl Table {
         sql
     }
 
-    fn row_names(&self) -> String {
+    fn row_names(&self, known: Known) -> String {
         let mut names = vec![self.layout.id];
         names.extend(self.changing());
+        names.extend(self.visitor.names(known));
         names.extend(self.layout.others.iter().map(|(name, _)| *name));
         if self.is_own() {
             names.extend(["created", "lease"]);
@@ -316,10 +332,11 @@ impl Table {
         names.join(",")
     }
 
-    /// A row of the columns [`Table::row_names`].
+    /// A row of the columns [`Table::row_names`] for its visitor.
     fn row(&self, id: SessionId<'_>, record: &Record<'_>, now: i64, hold: Option<&Hold>) -> String {
         let mut values = vec![self.literal(id)];
         values.extend(self.changed(record, now));
+        values.extend(self.visitor.values(&record.visitor));
         values.extend(self.layout.others.iter().map(|(_, value)| (*value).to_owned()));
         if self.is_own() {
             values.push(now.to_string());
@@ -328,15 +345,16 @@ impl Table {
         values.join(",")
     }
 
-    /// How a row that is made writes over the one that is there.
-    fn replacing(&self, now: i64) -> String {
+    /// How a row that is made writes over the one that is there. `known`: what it has of the visitor's columns.
+    fn replacing(&self, known: Known, now: i64) -> String {
         let mut sql = " ON DUPLICATE KEY UPDATE ".to_owned();
         // The expiry comes after those that look at the old one: assignments are made from left to right.
         let past = self.past(now);
         if self.is_own() {
             let _ = write!(sql, "created=IF({past},VALUES(created),created),lease=VALUES(lease),");
         }
-        for (column, value) in self.layout.visitor {
+        sql.push_str(&self.visitor.replacing(known, &past));
+        for (column, value) in self.layout.others {
             let _ = write!(sql, "{column}=IF({past},{value},{column}),");
         }
         if !self.exact {
@@ -361,7 +379,7 @@ fn hex(version: Version) -> String {
 }
 
 /// Bytes as a literal, which knows no character set.
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(2 * bytes.len() + 3);
     text.push_str("x'");

@@ -4,6 +4,7 @@ use super::connection::Connection;
 use super::failure::{Cause, Failure};
 use super::layout::{Coding, LAYOUTS, Layout, OWN};
 use super::target::Target;
+use super::visitors::Columns;
 use super::widen::Payload;
 use crate::error::{Error, ErrorKind};
 use crate::record::{Record, SessionId};
@@ -19,7 +20,8 @@ use crate::record::{Record, SessionId};
 /// - `lease`: a random number of the request that wrote the row last, by which it finds out whether it did when the
 ///   connection broke before the answer.
 /// - `created`: the second, since 1970, in which the session began.
-/// - `user_id`, `ip` (an IPv6 address too) and `user_agent`: of the visitor, where they are known.
+/// - `user_id`, `ip` (an IPv6 address too) and `user_agent`: of the visitor, where they are known. All sessions of a user
+///   are found by the index.
 pub const DDL: &str = "CREATE TABLE IF NOT EXISTS `sessions` (
   `id` varbinary(256) NOT NULL,
   `payload` longtext CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -31,19 +33,24 @@ pub const DDL: &str = "CREATE TABLE IF NOT EXISTS `sessions` (
   `ip` varchar(45) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
   `user_agent` text CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT NULL,
   PRIMARY KEY (`id`),
-  KEY `expires` (`expires`)
+  KEY `expires` (`expires`),
+  KEY `user_id` (`user_id`)
 ) ENGINE=InnoDB";
 
 /// A column as the server describes it.
-struct Column {
-    name: String,
-    kind: String,
-    collation: String,
-    characters: u64,
-    bytes: u64,
-    nullable: bool,
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) collation: String,
+    pub(super) characters: u64,
+    pub(super) bytes: u64,
+    pub(super) nullable: bool,
     /// Whether it is the first column of an index.
-    indexed: bool,
+    pub(super) indexed: bool,
+    /// Whether the server computes it.
+    pub(super) generated: bool,
+    /// Whether it takes only what another table has (a foreign key).
+    pub(super) refers: bool,
 }
 
 /// A table of sessions that was looked at.
@@ -61,6 +68,8 @@ pub(super) struct Table {
     pub(super) indexed: bool,
     /// The column of payloads.
     pub(super) payload: Payload,
+    /// The columns that tell of the visitor.
+    pub(super) visitor: Columns,
     /// The longest id that its column takes.
     longest_id: u64,
     /// For messages: which table, and where.
@@ -131,13 +140,18 @@ impl Table {
 fn columns(connection: &mut Connection, target: &Target) -> Result<Vec<Column>, Failure> {
     let mut answers = connection.run(&format!(
         "SELECT column_name,column_type,collation_name,character_maximum_length,character_octet_length,column_key,\
-         is_nullable \
-         FROM information_schema.columns WHERE table_schema=DATABASE() AND table_name='{}' ORDER BY ordinal_position",
-        target.table
+         is_nullable,extra \
+         FROM information_schema.columns WHERE table_schema=DATABASE() AND table_name='{table}' \
+         ORDER BY ordinal_position;\
+         SELECT LOWER(column_name) FROM information_schema.key_column_usage WHERE table_schema=DATABASE() \
+         AND table_name='{table}' AND referenced_table_name IS NOT NULL",
+        table = target.table
     ))?;
     let text = |field: Option<&Option<Vec<u8>>>| {
         field.and_then(Option::as_deref).map(|text| String::from_utf8_lossy(text).into_owned()).unwrap_or_default()
     };
+    let referring: Vec<String> =
+        answers.pop().into_iter().flat_map(|answer| answer.rows).map(|row| text(row.first())).collect();
     let column = |row: Vec<Option<Vec<u8>>>| Column {
         name: text(row.first()).to_ascii_lowercase(),
         kind: text(row.get(1)),
@@ -146,6 +160,9 @@ fn columns(connection: &mut Connection, target: &Target) -> Result<Vec<Column>, 
         bytes: text(row.get(4)).parse().unwrap_or(0),
         indexed: !text(row.get(5)).is_empty(),
         nullable: text(row.get(6)) == "YES",
+        // "VIRTUAL GENERATED", "STORED GENERATED"; a default that is computed is said to be "DEFAULT_GENERATED".
+        generated: text(row.get(7)).contains(" GENERATED"),
+        refers: referring.contains(&text(row.first()).to_ascii_lowercase()),
     };
     Ok(answers.remove(0).rows.into_iter().map(column).collect())
 }
@@ -184,6 +201,7 @@ fn recognise(target: &Target, columns: &[Column]) -> Result<Table, Failure> {
                 nullable: payload.nullable,
                 capacity,
             },
+            visitor: Columns::of(layout.visitor, column),
             longest_id: id.characters,
             place: format!("the table {} of {}", target.table, target.server),
         });

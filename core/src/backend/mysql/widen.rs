@@ -35,7 +35,7 @@ pub(super) struct Payload {
 
 impl Payload {
     fn charset(&self) -> &str {
-        self.collation.split('_').next().unwrap_or_default()
+        charset_of(&self.collation)
     }
 
     /// Whether the column keeps all of these bytes.
@@ -63,8 +63,13 @@ impl Payload {
     }
 }
 
+/// The character set of a collation.
+pub(super) fn charset_of(collation: &str) -> &str {
+    collation.split('_').next().unwrap_or_default()
+}
+
 /// Whether bytes are text of a character set. Those that are not listed take any byte, or are left to the server.
-fn is_text(charset: &str, bytes: &[u8]) -> bool {
+pub(super) fn is_text(charset: &str, bytes: &[u8]) -> bool {
     match charset {
         "ascii" => bytes.is_ascii(),
         // Up to three bytes a character.
