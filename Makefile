@@ -20,6 +20,10 @@ test-docker: ## build the container image without a Docker engine, and try it
 	@$(packages) build docker
 	@docker/build-without-engine
 
+test-zts: ## build a thread-safe PHP, and run the tests of sessions and web servers on it
+	@$(packages) build test zts
+	@scripts/test-zts
+
 bench: build ## measure rustdb beside other session handlers
 	@$(packages) bench
 	@bench/run $(ARGS)
@@ -36,4 +40,4 @@ clean: ## remove what was built
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-.PHONY: build run test test-docker bench install uninstall clean help
+.PHONY: build run test test-docker test-zts bench install uninstall clean help

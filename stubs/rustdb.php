@@ -57,7 +57,7 @@ namespace Rustdb {
          * @param array{store?: string, multi_host?: string|bool, lock?: string, lock_wait?: int|float|string,
          *     buffer_size?: int|string, write?: string, flush_interval?: int|float|string, touch_interval?: int|string,
          *     lifetime?: int|string, gc_probability?: int|string, gc_divisor?: int|string,
-     *     migrate_from?: string, volatile_keys?: string, regenerate_grace?: int|string, user_key?: string,
+         *     migrate_from?: string, volatile_keys?: string, regenerate_grace?: int|string, user_key?: string,
          *     track?: string} $settings
          * @throws \ValueError for an unknown setting or a wrong value; it says what is allowed
          */

@@ -37,7 +37,7 @@ final class Chart
         $right = 2 * self::MARGIN + $half;
         $y = max(
             $this->panel(self::MARGIN, $y, $half, 'A waiting request gets its session', 'ms from release, median · logarithmic, shorter is better', ['' => 'contention.median'], true),
-            $this->panel($right, $y, $half, 'php-fpm behind nginx', 'requests a second, session modified · longer is better', ['' => 'fpm.rps'], false),
+            $this->panel($right, $y, $half, 'php-fpm behind nginx', 'requests a second, php-fpm on one processor · longer is better', ['' => 'fpm.rps'], false),
         );
         $many = number_format((int) $this->results->settings['sessions'], 0, '.', ' ');
         $y = max(

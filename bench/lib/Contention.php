@@ -11,21 +11,13 @@ namespace Bench;
  * from the moment one calls session_write_close() until the next returns from session_start(). How long each holds
  * it is random, the same for all peers: handlers that look again at fixed intervals would otherwise meet, or miss, every release.
  */
-final class Contention
+final class Contention extends Suite
 {
     private const WAITERS = 4;
     private const SIZE = 1024;
     /** µs the holder waits for the others to arrive, and each of the others has the session */
     private const HELD_FIRST = [20_000, 60_000];
     private const HELD = [1_000, 9_000];
-
-    public function __construct(
-        private readonly Php $php,
-        private readonly Workspace $workspace,
-        private readonly Results $results,
-        private readonly Options $options,
-    ) {
-    }
 
     /** @param list<Peer> $peers */
     public function run(array $peers): void
@@ -34,33 +26,21 @@ final class Contention
         $this->results->row('contention.p99', 'lock handed to one of 4 waiters, p99', 'ms');
 
         $peers = array_values(array_filter($peers, static fn (Peer $peer) => $peer->locks && !$peer->floor));
-        $crews = $delays = [];
         foreach ($peers as $peer) {
-            $this->results->attempt('contention', $peer, function () use ($peer, &$crews): void {
-                $crews[$peer->name] = Worker::crew(1 + self::WAITERS, $peer, $this->php, $this->workspace, 'contention');
-                $crews[$peer->name][0]->registerBuffer($this->workspace);
-            });
+            $this->step($peer, fn () => $this->enter($peer, 1 + self::WAITERS));
         }
+        $delays = [];
         $trials = $this->options->quick ? 5 : max(50, 10 * $this->options->rounds);
         for ($trial = 0; $trial < $trials; $trial++) {
-            foreach (Cycles::shifted($peers, $trial) as $peer) {
-                if (!isset($crews[$peer->name])) {
-                    continue;
-                }
-                $fine = $this->results->attempt('contention', $peer, function () use ($peer, $crews, $trial, &$delays): void {
-                    $delays[$peer->name] = [...$delays[$peer->name] ?? [], ...$this->trial($crews[$peer->name], $trial)];
-                });
-                if (!$fine) {
-                    array_map(static fn (Worker $worker) => $worker->stop(), $crews[$peer->name]);
-                    unset($crews[$peer->name]);
-                }
-            }
+            $this->turns($peers, $trial, function (Peer $peer, array $crew) use ($trial, &$delays): void {
+                $delays[$peer->name] = [...$delays[$peer->name] ?? [], ...$this->trial($crew, $trial)];
+            });
         }
         foreach ($peers as $peer) {
-            if (isset($crews[$peer->name])) {
+            if (isset($this->crews[$peer->name])) {
                 $this->results->set('contention.median', $peer, Statistics::median($delays[$peer->name]));
                 $this->results->set('contention.p99', $peer, Statistics::percentile($delays[$peer->name], 99));
-                array_map(static fn (Worker $worker) => $worker->stop(), $crews[$peer->name]);
+                $this->leave($peer);
             }
         }
     }

@@ -10,72 +10,52 @@ namespace Bench;
  * In every round every peer has its turn at every case, in an order that shifts from round to round. The `servers` suite
  * measures the same of one process and sessions of 1 KiB.
  */
-final class Cycles
+final class Cycles extends Suite
 {
-    private const SIZES = [1024 => '1 KiB', 65536 => '64 KiB'];
+    /** bytes of a session, and their label */
+    private const SIZES = ['cli' => [1024 => '1 KiB', 65536 => '64 KiB'], 'servers' => [1024 => '1 KiB']];
     public const CASES = ['unchanged', 'modified', 'new'];
-    private const CREWS = [1 => '1 process', 4 => '4 processes'];
+    /** processes at once, and their label */
+    private const COUNTS = ['cli' => [1 => '1 process', 4 => '4 processes'], 'servers' => [1 => '1 process']];
     /** Bytes of new sessions in one block, all processes together: they fit into the default buffers and memories of all peers. */
     private const NEW_BYTES = 24 << 20;
-
-    public function __construct(
-        private readonly Php $php,
-        private readonly Workspace $workspace,
-        private readonly Results $results,
-        private readonly Options $options,
-        private readonly string $suite = 'cli',
-        /** @var array<int, string> bytes of a session, and their label */
-        private readonly array $sizes = self::SIZES,
-        /** @var array<int, string> processes at once, and their label */
-        private readonly array $crews = self::CREWS,
-    ) {
-    }
 
     /** @param list<Peer> $peers */
     public function run(array $peers): void
     {
-        foreach ($this->sizes as $size => $sizeLabel) {
-            foreach ($this->crews as $crew => $crewLabel) {
+        [$sizes, $counts] = [self::SIZES[$this->name], self::COUNTS[$this->name]];
+        foreach ($sizes as $size => $sizeLabel) {
+            foreach ($counts as $count => $countLabel) {
                 foreach (self::CASES as $case) {
-                    $this->results->row("{$this->suite}.$case.$size.$crew", "$case, $sizeLabel, $crewLabel", 'µs');
+                    $this->results->row("{$this->name}.$case.$size.$count", "$case, $sizeLabel, $countLabel", 'µs');
                 }
             }
         }
-        $crews = [];
-        $attempt = function (Peer $peer, callable $step) use (&$crews): void {
-            if (!$this->results->attempt($this->suite, $peer, $step)) {
-                array_map(static fn (Worker $worker) => $worker->stop(), $crews[$peer->name] ?? []);
-                unset($crews[$peer->name]);
-            }
-        };
         foreach ($peers as $peer) {
-            $attempt($peer, function () use ($peer, &$crews): void {
-                $crew = $crews[$peer->name] = Worker::crew(max(array_keys($this->crews)), $peer, $this->php, $this->workspace, $this->suite);
-                foreach (array_keys($this->sizes) as $size) {
-                    Worker::askAll($crew, ['do' => 'prepare', 'size' => $size]);
+            $this->step($peer, function () use ($peer, $sizes, $counts): void {
+                $this->enter($peer, max(array_keys($counts)));
+                foreach (array_keys($sizes) as $size) {
+                    Worker::askAll($this->crews[$peer->name], ['do' => 'prepare', 'size' => $size]);
                 }
-                $crew[0]->registerBuffer($this->workspace);
             });
         }
-        foreach ($this->turns() as [$round, $size, $count, $case]) {
-            foreach (self::shifted($peers, $round) as $peer) {
-                if (isset($crews[$peer->name])) {
-                    $attempt($peer, fn () => $this->block($peer, $crews[$peer->name], $case, $size, $count));
-                }
-            }
+        foreach ($this->blocks(array_keys($sizes), array_keys($counts)) as [$round, $size, $count, $case]) {
+            $this->turns($peers, $round, fn (Peer $peer, array $crew) => $this->block($peer, $crew, $case, $size, $count));
         }
-        foreach ($crews as $crew) {
-            array_map(static fn (Worker $worker) => $worker->stop(), $crew);
-        }
+        array_map($this->leave(...), $peers);
     }
 
-    /** @return iterable<array{int, int, int, string}> round, size, number of processes, case */
-    private function turns(): iterable
+    /**
+     * @param list<int> $sizes
+     * @param list<int> $counts
+     * @return iterable<array{int, int, int, string}> round, size, number of processes, case
+     */
+    private function blocks(array $sizes, array $counts): iterable
     {
         for ($round = 0; $round < $this->options->rounds; $round++) {
             printf("   round %d of %d\n", $round + 1, $this->options->rounds);
-            foreach (array_keys($this->sizes) as $size) {
-                foreach (array_keys($this->crews) as $count) {
+            foreach ($sizes as $size) {
+                foreach ($counts as $count) {
                     foreach (self::CASES as $case) {
                         yield [$round, $size, $count, $case];
                     }
@@ -96,32 +76,11 @@ final class Cycles
             'seconds' => $this->options->block,
             'limit' => $case === 'new' ? intdiv(self::NEW_BYTES, $size * $count) : PHP_INT_MAX,
         ]);
-        $this->results->add("{$this->suite}.$case.$size.$count", $peer, Statistics::median(array_column($answers, 'us')));
+        $this->results->add("{$this->name}.$case.$size.$count", $peer, Statistics::median(array_column($answers, 'us')));
         $this->settle($peer, $working[0]);
         if ($case === 'new') {
             Worker::askAll($working, ['do' => 'sweep']);
             $this->settle($peer, $working[0]);
         }
-    }
-
-    /** Waits for what a peer put off (a flush, the file system's journal), so that it is not charged to the next one. */
-    private function settle(Peer $peer, Worker $worker): void
-    {
-        $worker->ask(['do' => 'settle']);
-        if ($peer->storage === 'disk') {
-            Process::output(['sync', '-f', $this->workspace->disk]);
-        }
-    }
-
-    /**
-     * The order of one round: everybody starts first once in a while.
-     *
-     * @param list<Peer> $peers
-     * @return list<Peer>
-     */
-    public static function shifted(array $peers, int $by): array
-    {
-        $by %= max(1, count($peers));
-        return [...array_slice($peers, $by), ...array_slice($peers, 0, $by)];
     }
 }

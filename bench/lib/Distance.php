@@ -10,21 +10,13 @@ namespace Bench;
  *
  * The server is on this machine, behind a proxy. Where distance rules, many cycles tell no more than a few.
  */
-final class Distance
+final class Distance extends Suite
 {
     public const EACH_WAY = 0.0005;
     private const SIZE = 1024;
     private const CYCLES = 64;
     private const CYCLES_QUICK = 16;
     private const WARM_UP = 8;
-
-    public function __construct(
-        private readonly Php $php,
-        private readonly Workspace $workspace,
-        private readonly Results $results,
-        private readonly Options $options,
-    ) {
-    }
 
     /** @param list<Peer> $peers */
     public function run(array $peers): void
@@ -40,35 +32,22 @@ final class Distance
         }
         $this->results->roundTrip = Proxy::roundTrip($this->php, $this->workspace, self::EACH_WAY);
 
-        $proxies = $workers = $in = [];
-        $attempt = function (Peer $peer, callable $step) use (&$workers): void {
-            if (!$this->results->attempt('distance', $peer, $step)) {
-                ($workers[$peer->name] ?? null)?->stop();
-                unset($workers[$peer->name]);
-            }
-        };
+        $proxies = $in = [];
         foreach ($peers as $peer) {
-            $attempt($peer, function () use ($peer, &$proxies, &$workers, &$in): void {
+            $this->step($peer, function () use ($peer, &$proxies, &$in): void {
                 $server = ($peer->port)();
-                $proxy = $proxies[$server] ??= new Proxy($this->php, $this->workspace, $server, self::EACH_WAY);
-                $in[$peer->name] = $proxy;
-                [$worker] = Worker::crew(1, $peer->through($proxy->port), $this->php, $this->workspace, 'distance');
-                $workers[$peer->name] = $worker;
-                $worker->ask(['do' => 'prepare', 'size' => self::SIZE]);
-                $worker->registerBuffer($this->workspace);
+                $in[$peer->name] = $proxies[$server] ??= new Proxy($this->php, $this->workspace, $server, self::EACH_WAY);
+                $this->enter($peer->through($in[$peer->name]->port));
+                $this->crews[$peer->name][0]->ask(['do' => 'prepare', 'size' => self::SIZE]);
             });
         }
         for ($round = 0; $round < $this->options->rounds; $round++) {
             printf("   far away, round %d of %d\n", $round + 1, $this->options->rounds);
             foreach (Cycles::CASES as $case) {
-                foreach (Cycles::shifted($peers, $round) as $peer) {
-                    if (isset($workers[$peer->name])) {
-                        $attempt($peer, fn () => $this->block($peer, $workers[$peer->name], $in[$peer->name], $case));
-                    }
-                }
+                $this->turns($peers, $round, fn (Peer $peer, array $crew) => $this->block($peer, $crew[0], $in[$peer->name], $case));
             }
         }
-        array_map(static fn (Worker $worker) => $worker->stop(), $workers);
+        array_map($this->leave(...), $peers);
         array_map(static fn (Proxy $proxy) => $proxy->stop(), $proxies);
     }
 

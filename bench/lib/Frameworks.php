@@ -67,7 +67,7 @@ final class Frameworks
                     handler: $label,
                     link: $link,
                     port: $link === 'tcp' ? $servers->mariadbPort(...) : null,
-                    everywhere: false,
+                    suites: "$name-$link" === 'processwire-tcp' ? ['servers', 'processwire'] : ['servers'],
                 );
             }
         }

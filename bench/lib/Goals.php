@@ -18,7 +18,12 @@ final class Goals
         ['fpm.rps', 'rustdb', 'files-disk', '≥', 1.0],
         ['fpm.rps', 'rustdb', 'phpredis-unix-lock', '≥', 2.0],
         ['million.modified', 'rustdb', 'files-disk', '≤', 0.5],
+        ['million.modified', 'rustdb-large', 'files-disk', '≤', 0.5],
         ['million.collect', 'rustdb', 'files-disk', '≤', 0.25],
+        ['million.collect', 'rustdb-large', 'files-disk', '≤', 0.25],
+        ['processwire.view.written', 'rustdb', null, '≤', 0],
+        ['processwire.view.written', 'rustdb-mysql-tcp', null, '≤', 0],
+        ['processwire.view.written', 'rustdb-mysql-tcp-theirs', null, '≤', 0],
     ];
 
     /** The same by unix socket and by TCP: case, ours, peer it is compared with, limit (at most) */
@@ -36,7 +41,7 @@ final class Goals
         ['modified', 'rustdb-mysql-%s', 'symfony-kept-%s', 0.25],
     ];
 
-    /** @return list<array{row: string, label: string, ours: string, base: ?string, reached: float, relation: string, limit: float, met: bool}> */
+    /** @return list<array{row: string, label: string, ours: string, base: ?string, reached: float, spread: ?array{float, float}, relation: string, limit: float, met: bool}> */
     public static function judge(Results $results): array
     {
         $goals = [];
@@ -53,12 +58,30 @@ final class Goals
                 'ours' => $ours,
                 'base' => $base,
                 'reached' => $reached,
+                'spread' => self::spread($base === null ? [] : $results->ratios($row, $ours, $base)),
                 'relation' => $relation,
                 'limit' => $limit,
                 'met' => $relation === '≤' ? $reached <= $limit : $reached >= $limit,
             ];
         }
         return $goals;
+    }
+
+    /**
+     * Between which two ratios the middle half of the rounds lies.
+     *
+     * @param list<float> $ratios
+     * @return ?array{float, float}
+     */
+    private static function spread(array $ratios): ?array
+    {
+        return count($ratios) < 2 ? null : [round(Statistics::percentile($ratios, 25), 2), round(Statistics::percentile($ratios, 75), 2)];
+    }
+
+    /** @param array<string, mixed> $goal */
+    public static function reached(array $goal): string
+    {
+        return sprintf('%.2f', $goal['reached']) . ($goal['spread'] === null ? '' : vsprintf('; half of the rounds %.2f to %.2f', $goal['spread']));
     }
 
     /** @return list<array{string, string, ?string, string, float}> */
@@ -79,11 +102,11 @@ final class Goals
         $lines = '';
         foreach ($goals as $goal) {
             $lines .= sprintf(
-                "%s  %s, %s: %.2f%s, goal %s %.2f\n",
+                "%s  %s, %s: %s%s, goal %s %.2f\n",
                 $goal['met'] ? 'met    ' : 'NOT MET',
                 $goal['ours'],
                 $goal['label'],
-                $goal['reached'],
+                self::reached($goal),
                 $goal['base'] === null ? '' : " of {$goal['base']}",
                 $goal['relation'],
                 $goal['limit'],

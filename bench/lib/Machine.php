@@ -51,6 +51,18 @@ final class Machine
         return $facts;
     }
 
+    /** @return list<int> the numbers of the processors that this process may use */
+    public static function processors(): array
+    {
+        preg_match('/^Cpus_allowed_list:\s*(.+)$/m', (string) file_get_contents('/proc/self/status'), $list);
+        $numbers = [];
+        foreach (explode(',', $list[1]) as $range) {
+            [$first, $last] = explode('-', $range) + [1 => $range];
+            array_push($numbers, ...range((int) $first, (int) $last));
+        }
+        return $numbers;
+    }
+
     private static function system(): string
     {
         $release = is_readable('/etc/os-release') ? (string) file_get_contents('/etc/os-release') : '';

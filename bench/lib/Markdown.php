@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Bench;
 
 /**
- * The report people read: a table with a row for each thing measured and a column for each handler, one of the handlers on servers
- * (ServerTable), and what they rest on.
+ * The report people read: a table with a row for each thing measured and a column for each handler, those with a row for each
+ * handler (ServerTable, HandlerTable), and what they rest on.
  */
 final class Markdown
 {
@@ -23,7 +23,11 @@ final class Markdown
         return implode("\n\n", [
             '# Measured side by side in one run',
             $this->circumstances(),
-            ...array_filter([$this->table(), (new ServerTable($this->results, $this->peers, $this->goals))->render()]),
+            ...array_filter([
+                $this->table(),
+                (new ServerTable($this->results, $this->peers, $this->goals))->render(),
+                ...array_map((new HandlerTable($this->results, $this->peers, $this->goals))->suite(...), array_keys(HandlerTable::SUITES)),
+            ]),
             $this->method(),
             $this->notes(),
         ]) . "\n";
@@ -50,7 +54,7 @@ final class Markdown
 
     private function table(): string
     {
-        $rows = array_filter($this->results->rows, static fn (string $row) => !ServerTable::shows($row), ARRAY_FILTER_USE_KEY);
+        $rows = array_filter($this->results->rows, static fn (string $row) => !ServerTable::shows($row) && !HandlerTable::shows($row), ARRAY_FILTER_USE_KEY);
         if ($rows === []) {
             return '';
         }
@@ -95,7 +99,7 @@ final class Markdown
         }
         $ours = $goal['ours'] === 'rustdb' ? '' : $this->label($goal['ours']) . ' ';
         $base = $this->label($goal['base']);
-        return sprintf('%s%s %s × %s: %s (%.2f)', $ours, $goal['relation'], $goal['limit'], $base, $verdict, $goal['reached']);
+        return sprintf('%s%s %s × %s: %s (%s)', $ours, $goal['relation'], $goal['limit'], $base, $verdict, Goals::reached($goal));
     }
 
     private function label(string $name): string
@@ -113,12 +117,13 @@ final class Markdown
         $settings = $this->results->settings;
         $sentences = [
             'µs are for one `session_start()` and `session_write_close()`, as one process sees them.',
-            "Every peer had its turn in each of {$settings['rounds']} interleaved rounds; shown are medians, and medians of the ratios of each round.",
+            "Every peer had its turn in each of {$settings['rounds']} interleaved rounds; shown are medians, and medians of the ratios of each round, with the two ratios between which the middle half of them lies.",
             "Blocks last {$settings['block_ms']} ms after a warm-up, so that rustdb's flushes to disk, once a second, are part of what is measured; blocks of new sessions end earlier, with 24 MiB of them.",
             '`session.use_strict_mode=1`, `session.lazy_write=1`, no garbage collection by chance, connections to servers are persistent, lock settings of the packages, Redis without persistence.',
             '“PHP alone” is a native handler that does nothing: the floor.',
             'Lock: from the call of `session_write_close()` to the return of a waiting `session_start()`; php-memcached and phpredis look again at fixed intervals.',
-            'php-fpm: 4 workers, 8 visitors with a session of their own, each request modifies it.',
+            'php-fpm: 4 workers on one processor, nginx and wrk on the others, 8 visitors with a session of their own, each request modifies it; blocks of one second. Its processor time has nothing of what servers and the kernel\'s own threads do.',
+            'ProcessWire: “rows” are those of MariaDB, sessions brought from rustdb\'s buffer to its disk, or writes to a file.',
             ...ServerTable::method($this->results),
             'Own memory is what the handler itself allocates, not the kernel\'s cache of files; disk is what `du` counts, without inodes.',
         ];

@@ -11,10 +11,10 @@ namespace Bench;
  */
 final class Options
 {
-    public const SUITES = ['cli', 'contention', 'fpm', 'servers', 'million'];
+    public const SUITES = ['cli', 'contention', 'fpm', 'servers', 'processwire', 'million'];
 
     public const USAGE = <<<'TEXT'
-        bench/run [--only=cli,contention,fpm,servers,million] [--peers=NAME,...] [--quick] [--output=DIRECTORY]
+        bench/run [--only=cli,contention,fpm,servers,processwire,million] [--peers=NAME,...] [--quick] [--output=DIRECTORY]
 
           --only      run these suites; results go to bench/results/partial unless --output is given
           --peers     measure these, by their names in results.json, with * and ?; where results go as with --only

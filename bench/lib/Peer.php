@@ -9,6 +9,9 @@ namespace Bench;
  */
 final class Peer
 {
+    /** The suites of handlers in general; the others are of one kind of store or another. */
+    public const GENERAL = ['cli', 'contention', 'fpm'];
+
     /**
      * @param list<string> $extensions
      * @param \Closure(string, ?int=): array<string, scalar> $settings from the directory of its own that the peer was given
@@ -32,8 +35,10 @@ final class Peer
         public readonly ?string $link = null,
         /** @var (\Closure(): int)|null the server's TCP port; `settings` takes another one as its second argument */
         public readonly ?\Closure $port = null,
-        /** Takes part in all suites, and not only in the one for servers. */
-        public readonly bool $everywhere = true,
+        /** @var list<string> where it takes part */
+        public readonly array $suites = self::GENERAL,
+        /** Bytes of memory that have to be there for it. */
+        public readonly int $memory = 0,
     ) {
     }
 

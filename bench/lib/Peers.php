@@ -7,22 +7,24 @@ namespace Bench;
 /**
  * The handlers that are compared, each in its best usual configuration; what is not installed becomes a note.
  *
- * On servers they take part by unix socket in all suites. The same by TCP, rustdb as the only owner of its store, and the classes
- * of frameworks are only in the suite for servers, so that the tables of the others stay readable.
+ * On servers they take part by unix socket in the general suites. The same by TCP, rustdb as the only owner of its store, and the
+ * classes of frameworks are only in the suites for servers, so that the tables of the others stay readable.
  * Connections of phpredis and php-memcached are persistent, and they look for a lock
  * as often as their packages' defaults say. Only the number of attempts is raised: phpredis would give up after 20 ms.
  */
 final class Peers
 {
     /** @return list<Peer> */
-    public static function available(Php $php, Workspace $workspace, Servers $servers, Results $results, string $root): array
+    public static function available(Php $php, Workspace $workspace, Servers $servers, Results $results, int $sessions, string $root): array
     {
         $peers = [];
 
         $compiler = Process::find('cc');
         if ($compiler !== null) {
             $library = NullHandler::compile($php, $compiler, $workspace->tmpfs);
-            $peers[] = new Peer('null', 'PHP alone', [$library], static fn () => ['session.save_handler' => 'bench_null'], floor: true);
+            $peers[] = new Peer('null', 'PHP alone', [$library], static fn () => [
+                'session.save_handler' => 'bench_null',
+            ], floor: true, suites: [...Peer::GENERAL, 'processwire']);
         } else {
             $results->notes[] = 'PHP alone (a handler that does nothing): no C compiler (Debian package: gcc)';
         }
@@ -32,11 +34,7 @@ final class Peers
             // As root the library may lie where the web user cannot reach it.
             copy($library, $workspace->tmpfs . '/rustdb.so');
             chmod($workspace->tmpfs . '/rustdb.so', 0755);
-            $peers[] = new Peer('rustdb', 'rustdb', [$workspace->tmpfs . '/rustdb.so'], static fn (string $directory) => [
-                'session.save_handler' => 'rustdb',
-                'rustdb.store' => "embedded://$directory",
-                'rustdb.gc_probability' => 0,
-            ], 'disk', extension: 'rustdb');
+            array_push($peers, ...self::rustdb($workspace, $sessions));
         } else {
             $results->notes[] = 'rustdb: target/release/librustdb.so is missing (cargo build --release)';
         }
@@ -45,10 +43,11 @@ final class Peers
 
         $onDisk = Workspace::fileSystem($workspace->disk);
         foreach (['tmpfs' => 'files, tmpfs', 'disk' => "files, $onDisk" . ($onDisk === 'tmpfs' ? ' too' : '')] as $storage => $label) {
+            $suites = [...Peer::GENERAL, ...$storage === 'disk' ? ['million', 'processwire'] : []];
             $peers[] = new Peer("files-$storage", $label, [], static fn (string $directory) => [
                 'session.save_handler' => 'files',
                 'session.save_path' => $directory,
-            ], $storage);
+            ], $storage, suites: $suites);
         }
         if ($onDisk === 'tmpfs') {
             $results->notes[] = 'files on disk: the directory meant to be on disk is on tmpfs too (BENCH_DIR names another)';
@@ -62,6 +61,29 @@ final class Peers
         );
 
         return $peers;
+    }
+
+    /**
+     * With the default buffer, and for many sessions with one that they all fit into: each takes 1152 bytes there, and nothing
+     * that lives makes room as long as it fills less than three quarters.
+     *
+     * @return list<Peer>
+     */
+    private static function rustdb(Workspace $workspace, int $sessions): array
+    {
+        $library = [$workspace->tmpfs . '/rustdb.so'];
+        $settings = static fn (string $directory) => [
+            'session.save_handler' => 'rustdb',
+            'rustdb.store' => "embedded://$directory",
+            'rustdb.gc_probability' => 0,
+        ];
+        $mib = max(128, 2 ** (int) ceil(log($sessions / 512, 2)));
+        $large = static fn (string $directory) => $settings($directory) + ['rustdb.buffer_size' => "{$mib}M"];
+        $size = $mib < 1024 ? "$mib MiB" : $mib / 1024 . ' GiB';
+        return [
+            new Peer('rustdb', 'rustdb', $library, $settings, 'disk', extension: 'rustdb', suites: [...Peer::GENERAL, 'million', 'processwire']),
+            new Peer('rustdb-large', "rustdb, buffer of $size", $library, $large, 'disk', suites: ['million'], memory: $mib << 20),
+        ];
     }
 
     /** @return list<Peer> */
@@ -107,10 +129,30 @@ final class Peers
                         handler: "rustdb on $server, $hosts",
                         link: $link,
                         port: $link === 'tcp' ? $port : null,
-                        everywhere: $link === 'unix' && $suffix === '',
+                        suites: match ("$name-$link$suffix") {
+                            'redis-unix', 'mysql-unix' => [...Peer::GENERAL, 'servers'],
+                            'mysql-tcp' => ['servers', 'processwire'],
+                            default => ['servers'],
+                        },
                     );
                 }
             }
+        }
+        if ($built && isset($stores['mysql'])) {
+            $peers[] = new Peer(
+                'rustdb-mysql-tcp-theirs',
+                "rustdb, MariaDB, TCP, ProcessWire's table",
+                [$workspace->tmpfs . '/rustdb.so'],
+                static fn (string $directory, ?int $port = null) => [
+                    'session.save_handler' => 'rustdb',
+                    'rustdb.store' => 'mysql://bench@127.0.0.1:' . ($port ?? $servers->mariadbPort()) . '/processwire?lifetime=86400',
+                    'session.save_path' => $directory,
+                    'rustdb.gc_probability' => 0,
+                ],
+                link: 'tcp',
+                port: $servers->mariadbPort(...),
+                suites: ['processwire'],
+            );
         }
         return $peers;
     }
@@ -144,7 +186,7 @@ final class Peers
                     handler: 'phpredis, ' . ($locks ? 'locking' : 'no lock'),
                     link: $key,
                     port: $key === 'tcp' ? $servers->redisPort(...) : null,
-                    everywhere: $key === 'unix',
+                    suites: $key === 'unix' ? [...Peer::GENERAL, 'servers'] : ['servers'],
                 );
             }
         }
@@ -176,6 +218,7 @@ final class Peers
                 handler: 'php-memcached, ' . ($locks ? 'locking' : 'no lock'),
                 link: 'tcp',
                 port: $servers->memcachedPort(...),
+                suites: [...Peer::GENERAL, 'servers'],
             );
         }
         return $peers;

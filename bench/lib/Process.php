@@ -12,7 +12,7 @@ final class Process
     /** @var array<int, self> */
     private static array $running = [];
     private static ?bool $deathSignal = null;
-    /** On which all of them run, or null: wherever the kernel wants. */
+    /** On which all of them run that name no other, or null: wherever the kernel wants. */
     public static ?int $processor = null;
 
     /** @var resource */
@@ -25,15 +25,17 @@ final class Process
     /**
      * @param list<string> $command
      * @param array<string, string> $environment on top of a minimal one: no proxy, locale or PHP variable of the caller's gets in
+     * @param list<int> $processors on which it runs; empty: as said for all
      */
-    public function __construct(public readonly array $command, public readonly string $log, array $environment = [])
+    public function __construct(public readonly array $command, public readonly string $log, array $environment = [], array $processors = [])
     {
         // Should this script be killed outright, the kernel ends what it started.
         self::$deathSignal ??= is_executable('/usr/bin/setpriv');
         $prefix = self::$deathSignal ? ['/usr/bin/setpriv', '--pdeathsig', 'TERM', '--'] : [];
         if (self::$processor !== null) {
-            array_push($prefix, self::find('taskset') ?? 'taskset', '-c', (string) self::$processor);
+            $processors = [self::$processor];
         }
+        array_push($prefix, ...self::pinned($processors));
         $handle = proc_open(
             [...$prefix, ...$command],
             [['pipe', 'r'], ['pipe', 'w'], ['file', $log, 'a']],
@@ -47,6 +49,22 @@ final class Process
         $this->handle = $handle;
         [$this->stdin, $this->stdout] = $pipes;
         self::$running[spl_object_id($this)] = $this;
+    }
+
+    /**
+     * What to put before a command that shall run on these processors.
+     *
+     * @param list<int> $processors empty: on any
+     * @return list<string>
+     */
+    public static function pinned(array $processors): array
+    {
+        return $processors === [] ? [] : [self::find('taskset') ?? 'taskset', '-c', implode(',', $processors)];
+    }
+
+    public function id(): int
+    {
+        return proc_get_status($this->handle)['pid'];
     }
 
     public function alive(): bool

@@ -17,6 +17,8 @@ final class Results
     private array $fixed = [];
     /** @var list<string> what was skipped or failed */
     public array $notes = [];
+    /** @var array<string, array<string, string>> why a peer has no figures, by suite and peer */
+    public array $failed = [];
     /** @var array<string, string> */
     public array $machine = [];
     /** @var array<string, mixed> */
@@ -54,14 +56,24 @@ final class Results
      */
     public function ratio(string $row, string $peer, string $base): ?float
     {
-        $ours = $this->samples[$row][$peer] ?? [];
-        $theirs = $this->samples[$row][$base] ?? [];
-        if ($ours !== [] && count($ours) === count($theirs) && !isset($this->fixed[$row][$peer])) {
-            return Statistics::median(array_map(static fn (float $one, float $other) => $one / $other, $ours, $theirs));
+        $ratios = $this->ratios($row, $peer, $base);
+        if ($ratios !== []) {
+            return Statistics::median($ratios);
         }
         $ours = $this->value($row, $peer);
         $theirs = $this->value($row, $base);
         return $ours === null || !$theirs ? null : $ours / $theirs;
+    }
+
+    /** @return list<float> of each round; nothing where there are no rounds to pair */
+    public function ratios(string $row, string $peer, string $base): array
+    {
+        $ours = $this->samples[$row][$peer] ?? [];
+        $theirs = $this->samples[$row][$base] ?? [];
+        if (count($ours) !== count($theirs) || isset($this->fixed[$row][$peer])) {
+            return [];
+        }
+        return array_map(static fn (float $one, float $other) => $one / $other, $ours, $theirs);
     }
 
     /**
@@ -79,6 +91,7 @@ final class Results
             if (getenv('BENCH_TRACE')) {
                 fwrite(STDERR, $failure . "\n");
             }
+            $this->failed[$suite][$peer->name] = $failure->getMessage();
             $note = "{$peer->label}: failed in the suite `$suite`: " . $failure->getMessage();
             $this->notes[] = $note;
             fwrite(STDERR, "$note\n");

@@ -44,26 +44,11 @@ final class ServerTable
                 ...$this->each('distance.ms.%s', $peers['tcp'] ?? null),
             ];
         }
-        if ($rows === []) {
-            return '';
-        }
         // A column that nobody was measured for says nothing.
         $used = array_filter($head, static fn (int $column) => preg_grep('/\d/', array_column($rows, $column)) !== [], ARRAY_FILTER_USE_KEY);
-        $lines = [];
-        foreach ($rows as $handler => $cells) {
-            $cells = array_intersect_key($cells, $used);
-            if (str_starts_with($handler, 'rustdb')) {
-                $cells = array_map(static fn (string $cell) => "**$cell**", $cells);
-            }
-            $lines[] = "| $handler | " . implode(' | ', $cells) . ' |';
-        }
-        return implode("\n", [
-            "## On servers\n",
-            '| sessions of 1 KiB, one process | ' . implode(' | ', $used) . ' |',
-            '|---|' . str_repeat('--:|', count($used)),
-            ...$lines,
-            ...$this->verdicts(),
-        ]);
+        $rows = array_map(static fn (array $cells) => array_intersect_key($cells, $used), $rows);
+        return (new HandlerTable($this->results, $this->peers, $this->goals))
+            ->render('On servers', 'sessions of 1 KiB, one process', $used, $rows, ['servers', 'distance']);
     }
 
     /** @return list<string> how it was measured, in sentences; nothing when it was not */
@@ -116,26 +101,5 @@ final class ServerTable
                 default => Statistics::readable($value),
             };
         }, Cycles::CASES);
-    }
-
-    /** @return list<string> */
-    private function verdicts(): array
-    {
-        $labels = array_column(array_map(static fn (Peer $peer) => [$peer->name, $peer->label], $this->peers), 1, 0);
-        $lines = [];
-        foreach ($this->goals as $goal) {
-            if (self::shows($goal['row'])) {
-                $lines[] = sprintf(
-                    '| %s | %s | ≤ %s × %s | %.2f | %s |',
-                    $labels[$goal['ours']],
-                    strtok($goal['label'], ','),
-                    $goal['limit'],
-                    $labels[$goal['base']],
-                    $goal['reached'],
-                    $goal['met'] ? 'met' : '**not met**',
-                );
-            }
-        }
-        return $lines === [] ? [] : ['', '| goal | case | | reached | |', '|---|---|---|--:|---|', ...$lines];
     }
 }

@@ -80,6 +80,14 @@ final class Servers
         return $this->mariadbPort;
     }
 
+    /** Rows that MariaDB has inserted, changed or deleted since this was asked for the first time. */
+    public function rowsWritten(): int
+    {
+        // It counts only from now on, so that the other suites do not pay for that.
+        return (int) Process::output(['mariadb', '--no-defaults', "--socket={$this->mariadbSocket()}", '--user=root', '--skip-column-names', '-e',
+            "SET GLOBAL userstat=1; SELECT SUM(ROWS_CHANGED) FROM information_schema.TABLE_STATISTICS WHERE TABLE_SCHEMA != 'mysql'"]);
+    }
+
     /**
      * With a database for rustdb, and one for each framework with the table that its owner makes there. The user `bench` may do
      * everything in them, without a password.

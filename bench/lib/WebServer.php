@@ -17,8 +17,16 @@ final class WebServer
     /** @var array<string, Process> */
     private array $pools = [];
 
-    public function __construct(private readonly Php $php, private readonly Workspace $workspace)
-    {
+    /**
+     * @param list<int> $phpOn the processors that php-fpm runs on
+     * @param list<int> $nginxOn those of nginx
+     */
+    public function __construct(
+        private readonly Php $php,
+        private readonly Workspace $workspace,
+        private readonly array $phpOn,
+        private readonly array $nginxOn,
+    ) {
         $this->nginx = (string) Process::find('nginx');
         $this->directory = $workspace->directory('tmpfs', 'web', true);
         if ($workspace->webUser !== null) {
@@ -54,9 +62,23 @@ final class WebServer
             pm.max_children = $workers
             catch_workers_output = yes
             CONF . "\n");
-        $process = new Process([$this->php->fpm, '-F', '-c', $ini, '-y', "$base.conf"], "$base.stderr.log", Php::ENVIRONMENT);
+        $process = new Process([$this->php->fpm, '-F', '-c', $ini, '-y', "$base.conf"], "$base.stderr.log", Php::ENVIRONMENT, $this->phpOn);
         $process->awaits(static fn () => file_exists("$base.sock"));
         $this->pools[$peer->name] = $process;
+    }
+
+    /** Seconds that the processes of a pool have been on a processor, all their threads together. */
+    public function processorTime(Peer $peer): float
+    {
+        $master = $this->pools[$peer->name]->id();
+        $nanoseconds = 0;
+        foreach (preg_split('/\s+/', file_get_contents("/proc/$master/task/$master/children"), -1, PREG_SPLIT_NO_EMPTY) as $worker) {
+            foreach (glob("/proc/$worker/task/*/schedstat") as $thread) {
+                // Unlike the ticks of `stat` it is exact.
+                $nanoseconds += (int) file_get_contents($thread);
+            }
+        }
+        return $nanoseconds / 1e9;
     }
 
     public function stopPool(Peer $peer): void
@@ -109,7 +131,8 @@ final class WebServer
                 }
             }
             CONF . "\n");
-        $this->process = new Process([$this->nginx, '-p', $directory, '-e', "$directory/nginx.log", '-c', "$directory/nginx.conf"], "$directory/nginx.stderr.log");
+        $command = [$this->nginx, '-p', $directory, '-e', "$directory/nginx.log", '-c', "$directory/nginx.conf"];
+        $this->process = new Process($command, "$directory/nginx.stderr.log", processors: $this->nginxOn);
         $this->process->awaits(fn () => Servers::answers($this->port));
     }
 

@@ -79,22 +79,6 @@ final class Worker
         $this->process->stop();
     }
 
-    /**
-     * Starts `$count` workers of one peer.
-     *
-     * @return list<self>
-     */
-    public static function crew(int $count, Peer $peer, Php $php, Workspace $workspace, string $suite): array
-    {
-        $directory = $peer->directory($workspace, $suite);
-        $ini = $php->ini("$directory.ini", $peer->extensions, ($peer->settings)($directory));
-        $crew = [];
-        for ($number = 0; $number < $count; $number++) {
-            $crew[] = new self($php, $ini, $directory);
-        }
-        return $crew;
-    }
-
     /** Has the shared memory of this worker's rustdb removed at the end of the run. */
     public function registerBuffer(Workspace $workspace): void
     {

@@ -71,6 +71,13 @@ final class Workspace
         return (int) Process::output(['du', '-s', '--block-size=1', $path]);
     }
 
+    /** Bytes that a file in /dev/shm could grow by. */
+    public static function freeMemory(): int
+    {
+        preg_match('/^MemAvailable:\s+(\d+)/m', (string) file_get_contents('/proc/meminfo'), $available);
+        return (int) min(disk_free_space('/dev/shm'), 1024 * (int) $available[1]);
+    }
+
     public static function fileSystem(string $path): string
     {
         // stat names ext2, ext3 and ext4 alike; the mount table tells them apart.

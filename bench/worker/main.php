@@ -8,6 +8,7 @@ declare(strict_types=1);
 require __DIR__ . '/cycles.php';
 require __DIR__ . '/contender.php';
 require __DIR__ . '/population.php';
+require __DIR__ . '/admin.php';
 require __DIR__ . '/frameworks.php';
 
 // A warning of a save handler is a failed measurement, not a slow one.
@@ -44,9 +45,11 @@ function settle(): array
     return ['ms' => (hrtime(true) - $begun) / 1e6];
 }
 
+/** What rustdb says of itself, and how often this process has written to any file. */
 function status(): array
 {
-    return ['rustdb' => function_exists('rustdb_status') ? rustdb_status() : null];
+    preg_match('/^syscw: (\d+)/m', (string) file_get_contents('/proc/self/io'), $writes);
+    return ['rustdb' => function_exists('rustdb_status') ? rustdb_status() : null, 'writes' => (int) $writes[1]];
 }
 
 if (($framework = get_cfg_var('bench.framework')) !== false) {
@@ -55,6 +58,7 @@ if (($framework = get_cfg_var('bench.framework')) !== false) {
 $cycles = new Cycles();
 $contender = new Contender();
 $population = new Population();
+$admin = new Admin();
 
 while (($line = fgets(STDIN)) !== false) {
     $command = json_decode($line, true);
@@ -74,6 +78,10 @@ while (($line = fgets(STDIN)) !== false) {
             'modify' => $population->modify(...$command),
             'expire' => $population->expire(...$command),
             'collect' => $population->collect(),
+            'login' => $admin->login(...$command),
+            'view' => $admin->view(...$command),
+            'logout' => $admin->logout(...$command),
+            'check' => $admin->check(),
             'settle' => settle(),
             'status' => status(),
         };

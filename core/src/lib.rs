@@ -13,7 +13,8 @@
 //! - [`chain`]: Redis in front of MySQL; a store too.
 //! - `lead`: what leads from an id that was replaced to the new one.
 //! - [`migrate`]: where sessions were kept before, and are brought over from.
-//! - [`record`] and [`entry`]: what a session is, and how it is laid out as one value. [`contents`]: what is inside its
+//! - [`record`] and [`entry`]: what a session is, and how it is laid out as one value. [`visitor`]: who used it last.
+//!   [`contents`]: what is inside its
 //!   payload.
 //! - `claim`: a store on a server that one machine has for itself.
 //! - [`config`]: the settings, as types; [`server`]: where a store on a server is. [`error`], [`notices`]: what can go wrong and who hears of it.

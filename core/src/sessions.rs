@@ -10,6 +10,8 @@
 
 mod by_user;
 mod grace;
+mod held;
+mod locking;
 mod moving;
 
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use crate::contents::{self, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::lead;
-use crate::lock::{HostLocks, LockKind, LockName};
+use crate::lock::HostLocks;
 use crate::migrate::Migration;
 use crate::process;
 use crate::record::{Expiry, Record, SessionId, Version, lifetime_of, now};
@@ -31,6 +33,8 @@ use crate::store::{Access, Change, Committed, Found, Lease};
 use crate::visitor::Visitor;
 
 pub use by_user::{Client, MOST_LISTED};
+pub use held::{Held, Report, Source, Written};
+use locking::Lock;
 
 /// Sessions of one store, for one thread.
 pub struct Sessions {
@@ -39,75 +43,8 @@ pub struct Sessions {
     settings: Settings,
     /// Where sessions were kept before.
     migration: Option<Migration>,
-}
-
-/// A session in use, between `begin` and `release`.
-#[derive(Debug)]
-pub struct Held {
-    id: Box<[u8]>,
-    /// The id that led to it.
-    asked: Option<Box<[u8]>>,
-    /// What was found in its place, and where that leads to.
-    lead: Option<grace::Lead>,
-    /// What was read, for the id that may take the place of this one.
-    kept: Option<Vec<u8>>,
-    access: Access,
-    lock: Option<LockName>,
-    lease: Lease,
-    /// What the store has: version and expiry.
-    known: Option<(Version, Expiry)>,
-    /// Who used it last, as far as the store has said.
-    visitor: Visitor<'static>,
-    /// What was read; taken by the first who asks.
-    payload: Option<Vec<u8>>,
-    /// The same, given back, and how to read it: what the store has, for a comparison at the end.
-    before: Option<(Vec<u8>, Format)>,
-    /// Whether `commit` was called.
-    committed: bool,
-    /// Whether a commit has let go of the lease.
-    spent: bool,
-    generation: u32,
-    /// For the operator.
-    pub report: Report,
-}
-
-/// How a session fared in one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Report {
-    /// Where it was found.
-    pub source: Source,
-    /// How long it waited for other requests of the same session.
-    pub lock_wait: Duration,
-    /// How long reading took, without that wait.
-    pub read: Duration,
-    /// What was written.
-    pub written: Written,
-    /// How long writing took.
-    pub write: Duration,
-}
-
-/// Where a session was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// In the buffer.
-    Buffer,
-    /// In the store.
-    Store,
-    /// Nowhere.
-    New,
-}
-
-/// What was written of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
-    /// Nothing: it was unchanged and not to expire soon.
-    None,
-    /// Its expiry.
-    Touch,
-    /// All of it.
-    Write,
-    /// Its end.
-    Destroy,
+    /// Where a session names its user.
+    user_keys: Vec<by_user::UserKey>,
 }
 
 /// What a request wants of its session at the end.
@@ -119,33 +56,6 @@ pub enum Intent<'a> {
     Write(&'a [u8]),
     /// It ends.
     Destroy,
-}
-
-impl Held {
-    /// The id that it was asked for by.
-    pub fn id(&self) -> &[u8] {
-        self.asked.as_deref().unwrap_or(&self.id)
-    }
-
-    /// The id that it goes by from now on, if it was asked for by one that leads there.
-    pub fn take_its_own_id(&mut self) -> Option<&[u8]> {
-        self.asked.take().map(|_| &*self.id)
-    }
-
-    /// Whether the session exists.
-    pub fn exists(&self) -> bool {
-        self.known.is_some()
-    }
-
-    /// Whether it was opened to be written, and not only to be read.
-    pub fn may_write(&self) -> bool {
-        self.access != Access::ReadOnly
-    }
-
-    /// The payload that was read, once; empty for a session that does not exist.
-    pub fn take_payload(&mut self) -> Option<Vec<u8>> {
-        self.payload.take()
-    }
 }
 
 /// Whether two payloads differ in nothing but values that are no reason to write.
@@ -168,7 +78,8 @@ impl Sessions {
         let host = Host::open(settings)?;
         let locks = HostLocks::open(host.directory(), Arc::clone(host.shared()))?;
         let migration = settings.migrate_from.as_ref().map(|from| from.open(settings.lock_wait)).transpose()?;
-        Ok(Sessions { host, locks, settings: settings.clone(), migration })
+        let user_keys = settings.user_key.iter().map(by_user::UserKey::new).collect();
+        Ok(Sessions { host, locks, settings: settings.clone(), migration, user_keys })
     }
 
     /// The store.
@@ -448,56 +359,5 @@ impl Sessions {
         // Also after a failure: the buffer may have it.
         self.host.wake_after_write();
         applied
-    }
-
-    fn lock(&self, id: SessionId<'_>, access: Access) -> Result<(Option<LockName>, Duration)> {
-        if access == Access::ReadOnly {
-            return Ok((None, Duration::ZERO));
-        }
-        let name = LockName::session(id);
-        let kind = match self.settings.lock {
-            LockMode::Exclusive => LockKind::Exclusive,
-            // Shared, it holds nobody up, but shows that a request is under way.
-            LockMode::None => LockKind::Shared,
-        };
-        let shared = self.host.shared();
-        let waited = self.locks.lock(name, kind, self.settings.lock_wait)?;
-        let spent = waited.unwrap_or(self.settings.lock_wait);
-        if !spent.is_zero() {
-            shared.add(Counter::LockWaits, 1);
-            shared.add(Counter::LockWaitMicroseconds, spent.as_micros() as u64);
-        }
-        if waited.is_none() {
-            shared.add(Counter::LockTimeouts, 1);
-            return Err(Error::new(
-                ErrorKind::LockTimeout,
-                format!(
-                    "another request has held this session for over {} seconds (rustdb.lock_wait); it runs too long, or \
-                     should call session_write_close() sooner",
-                    self.settings.lock_wait.as_secs_f64()
-                ),
-            ));
-        }
-        Ok((Some(name), spent))
-    }
-}
-
-/// A lock that goes when this does, unless it is kept.
-struct Lock<'a> {
-    locks: &'a HostLocks,
-    name: Option<LockName>,
-}
-
-impl Lock<'_> {
-    fn keep(mut self) -> Option<LockName> {
-        self.name.take()
-    }
-}
-
-impl Drop for Lock<'_> {
-    fn drop(&mut self) {
-        if let Some(name) = self.name {
-            self.locks.unlock(name);
-        }
     }
 }

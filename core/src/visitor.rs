@@ -78,21 +78,27 @@ impl Visitor<'_> {
     /// What is known of a visitor. An address that is none is unknown; of what a browser calls itself, the first
     /// [`MAX_AGENT`] bytes are kept, with a `?` for each that is no printable ASCII.
     pub fn new(user: &User<'_>, ip: Option<&str>, agent: Option<&[u8]>) -> Visitor<'static> {
-        let ip = ip.filter(|ip| ip.len() <= MAX_IP && ip.parse::<IpAddr>().is_ok());
-        if (user, ip, agent) == (&User::Unknown, None, None) {
-            return Visitor::UNKNOWN;
-        }
-        let agent: Option<Vec<u8>> = agent.map(|agent| {
-            let printable = |byte: &u8| if (b' '..=b'~').contains(byte) { *byte } else { b'?' };
-            agent.iter().take(MAX_AGENT).map(printable).collect()
-        });
+        Visitor::seen(user, ip, agent, &Visitor::UNKNOWN)
+    }
+
+    /// The same, with what is not known as `older` has it.
+    pub fn seen(user: &User<'_>, ip: Option<&str>, agent: Option<&[u8]>, older: &Visitor<'_>) -> Visitor<'static> {
         let user = match user {
-            User::Unknown => None,
+            User::Unknown => older.field(0),
             User::Nobody => Some(""),
             User::Is(name) => Some(&**name),
         };
-        let fields = [user.map(str::as_bytes), ip.map(str::as_bytes), agent.as_deref()];
-        let mut bytes = fields.iter().flatten().copied().collect::<Vec<_>>().concat();
+        let ip = ip.filter(|ip| ip.len() <= MAX_IP && ip.parse::<IpAddr>().is_ok()).or(older.field(1));
+        let agent = agent.or(older.field(2).map(str::as_bytes)).map(|agent| &agent[..agent.len().min(MAX_AGENT)]);
+        let fields = [user.map(str::as_bytes), ip.map(str::as_bytes), agent];
+        if fields == [None; 3] {
+            return Visitor::UNKNOWN;
+        }
+        let mut bytes = Vec::with_capacity(fields.iter().flatten().map(|field| field.len()).sum::<usize>() + TAIL);
+        bytes.extend_from_slice(fields[0].unwrap_or_default());
+        bytes.extend_from_slice(fields[1].unwrap_or_default());
+        let printable = |byte: &u8| if (b' '..=b'~').contains(byte) { *byte } else { b'?' };
+        bytes.extend(agent.unwrap_or_default().iter().map(printable));
         bytes.extend(fields.map(|field| field.map_or(UNKNOWN, |field| field.len() as u8)));
         bytes.push(0);
         let check = check(&bytes);
@@ -102,8 +108,7 @@ impl Visitor<'_> {
 
     /// The same, with what `self` does not know as `older` has it.
     pub fn or(self, older: &Visitor<'_>) -> Visitor<'static> {
-        let user = if self.user() == User::Unknown { older.user() } else { self.user() };
-        Visitor::new(&user, self.ip().or(older.ip()), self.agent().or(older.agent()).map(str::as_bytes))
+        Visitor::seen(&self.user(), self.ip(), self.agent().map(str::as_bytes), older)
     }
 
     /// The user.

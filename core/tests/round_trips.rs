@@ -13,12 +13,16 @@ use contract_support::id;
 use mysql_support::proxy::Proxy;
 use mysql_support::{Mariadb, url};
 use rustdb_core::config::{ENTRIES, Raw, Settings};
+use rustdb_core::contents::Format;
 use rustdb_core::sessions::{Client, Held, Intent, Sessions};
 use rustdb_core::store::Access;
 use server::Server;
 use tempfile::TempDir;
 
 const LIFETIME: i64 = 1440;
+
+/// A session of somebody who is logged in.
+const MADE: &[u8] = b"user|i:41;n|s:4:\"made\";";
 
 /// The ways to the servers of a store, and its URL.
 type Place = (Vec<Proxy>, String);
@@ -43,7 +47,11 @@ impl Site {
     fn new((proxies, store): Place, more: &[(&str, &str)]) -> Site {
         let directory = tempfile::tempdir().unwrap();
         let value = |(name, default): &(&str, &str)| {
-            let given = [("store", store.as_str())].iter().chain(more).find(|(entry, _)| entry == name).copied();
+            let given = [("store", store.as_str()), ("user_key", "user")]
+                .iter()
+                .chain(more)
+                .find(|(entry, _)| entry == name)
+                .copied();
             given.map_or(*default, |(_, value)| value).to_owned()
         };
         let save_path = directory.path().display().to_string();
@@ -57,13 +65,15 @@ impl Site {
     }
 
     fn end(&self, mut held: Held, intent: Intent<'_>) {
-        self.sessions.commit(&mut held, intent, LIFETIME, &Client::default).unwrap();
+        let ip = Some("192.0.2.7".to_owned());
+        let client = || Client { format: Some(Format::Php), ip: ip.clone(), agent: Some(b"Mozilla/5.0".to_vec()) };
+        self.sessions.commit(&mut held, intent, LIFETIME, &client).unwrap();
         self.sessions.release(held);
     }
 
     /// A session with an id of PHP's own making.
     fn make(&self, name: &str) {
-        self.end(self.begin(name, Access::Fresh).unwrap(), Intent::Write(b"made"));
+        self.end(self.begin(name, Access::Fresh).unwrap(), Intent::Write(MADE));
     }
 
     /// What strict mode asks for, which every request of a known session does.
@@ -76,7 +86,7 @@ impl Site {
         let (new, mut old) = (format!("{name}-new"), self.open(name));
         let heir = self.sessions.hand_over(&mut old, id(&new), unguessable).unwrap().unwrap();
         self.sessions.release(old);
-        self.end(heir, Intent::Write(b"goes on"));
+        self.end(heir, Intent::Write(b"user|i:41;n|s:7:\"goes on\";"));
     }
 
     /// Counts a request for a session that was made before: the least of three tries, as in between the background
@@ -147,14 +157,15 @@ fn trips(place: impl Fn() -> Place, more: &[(&str, &str)]) -> Trips {
     for site in [&plain, &grace] {
         // Connections, the table, and scripts that the server does not know yet.
         site.make("warm");
-        site.end(site.open("warm"), Intent::Write(b"warmer"));
+        site.end(site.open("warm"), Intent::Write(b"user|i:41;n|s:6:\"warmer\";"));
         site.end(site.open("warm"), Intent::Destroy);
     }
     grace.make("handed-over");
     grace.hand_over("handed-over", true);
     Trips {
-        unchanged: plain.count("unchanged", |name| plain.end(plain.open(name), Intent::Unchanged(b"made"))),
-        modified: plain.count("modified", |name| plain.end(plain.open(name), Intent::Write(b"changed"))),
+        unchanged: plain.count("unchanged", |name| plain.end(plain.open(name), Intent::Unchanged(MADE))),
+        modified: plain
+            .count("modified", |name| plain.end(plain.open(name), Intent::Write(b"user|i:41;n|s:7:\"changed\";"))),
         new: plain.count("new", |name| plain.make(&format!("{name}-new"))),
         unknown: plain.count("unknown", |name| {
             assert!(plain.begin("nobody", Access::ExclusiveIfExists).is_none());
@@ -190,12 +201,14 @@ fn redis(server: &Server) -> Place {
 fn requests_of_many_machines_on_redis() {
     let server = Server::start(&[]);
     assert_eq!(trips(|| redis(&server), &[]), MANY);
+    assert!(server.calls("zadd") > 0, "whose they are is noted");
 }
 
 #[test]
 fn requests_of_one_machine_on_redis() {
     let server = Server::start(&[]);
     assert_eq!(trips(|| redis(&server), &[("multi_host", "off")]), ALONE);
+    assert!(server.calls("zadd") > 0, "whose they are is noted");
 }
 
 #[test]

@@ -72,8 +72,14 @@ final class Application
         if ($this->handler === 'files') {
             check(glob("{$this->store->path}/sess_*") !== [], 'files holds no session');
         } else {
-            check($this->store->status()['buffer']['entries'] > 0, 'rustdb holds no session');
+            check($this->sessions() > 0, 'rustdb holds no session');
         }
+    }
+
+    /** How many sessions rustdb holds. */
+    public function sessions(): int
+    {
+        return $this->store->status()['buffer']['entries'];
     }
 
     /** The value of a hidden field. */
@@ -106,5 +112,19 @@ function give_to_workers(string $path): void
 {
     if (posix_geteuid() === 0) {
         Process::run(['chown', '-R', worker_user() . ':' . posix_getgrgid(posix_getpwnam(worker_user())['gid'])['name'], $path]);
+    }
+}
+
+/**
+ * Fails the test for want of a module of the PHP under test.
+ *
+ * @param array<string, string> $modules the package's name, without PHP's version, by that of the module
+ */
+function need_modules(Sandbox $sandbox, array $modules): void
+{
+    foreach ($modules as $module => $package) {
+        if (Process::run([Php::cli(), '-r', "echo (int) extension_loaded('$module');"], $sandbox->environment()) !== '1') {
+            missing_package('php' . Php::version() . "-$package");
+        }
     }
 }

@@ -11,6 +11,8 @@ require __DIR__ . '/application.php';
 require __DIR__ . '/dokuwiki.php';
 require __DIR__ . '/phpmyadmin.php';
 require __DIR__ . '/libraries.php';
+require __DIR__ . '/mediawiki.php';
+require __DIR__ . '/roundcube.php';
 
 foreach (['DokuWiki' => visit_dokuwiki(...), 'phpMyAdmin' => visit_phpmyadmin(...)] as $name => $visit) {
     $with_files = null;
@@ -32,4 +34,6 @@ test('phpMyAdmin with a SessionSavePath, taken over, the same in every step', fu
     check_same([], glob("$sandbox->path/phpmyadmin-sessions/*"), 'sessions in files');
 });
 test_libraries();
+test_mediawiki();
+test_roundcube();
 Runner::finish();

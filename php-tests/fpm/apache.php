@@ -1,14 +1,14 @@
 <?php
 /**
- * A private Apache with mod_php (prefork) on a free port: the pages of a site, as its main server and as
- * virtual hosts with settings of their own.
+ * A private Apache with mod_php on a free port: the pages of a site, as its main server and as virtual hosts with
+ * settings of their own. A thread-safe PHP serves them in two processes of several threads, any other in processes.
  */
 
 declare(strict_types=1);
 
 /**
  * @param array<string, array<string, string|int>> $hosts php_admin_values by name of the virtual host
- * @return callable(string, string=): Browser makes a browser for a session and a host
+ * @return callable(?string=, string=): Browser makes a browser for a session (null: what its cookie says) and a host
  */
 function apache(Site $site, array $hosts = []): callable
 {
@@ -17,10 +17,15 @@ function apache(Site $site, array $hosts = []): callable
     if (!is_executable('/usr/sbin/apache2')) {
         missing_package('apache2');
     }
-    if (!is_file("$modules/libphp$version.so")) {
+    $module = getenv('PHP_APACHE') ?: "$modules/libphp$version.so";
+    if (!is_file($module)) {
         missing_package("libapache2-mod-php$version");
     }
-    $port = start_on_port(function (int $port) use ($site, $modules, $version, $hosts) {
+    $mpm = Php::has_threads()
+        ? "LoadModule mpm_worker_module $modules/mod_mpm_worker.so\nServerLimit 2\nStartServers 2\n"
+            . "ThreadsPerChild 4\nMaxRequestWorkers 8\nMinSpareThreads 1\nMaxSpareThreads 8"
+        : "LoadModule mpm_prefork_module $modules/mod_mpm_prefork.so\nStartServers 4";
+    $port = start_on_port(function (int $port) use ($site, $modules, $module, $mpm, $hosts) {
         $path = $site->sandbox->path;
         $user = posix_geteuid() === 0 ? "User www-data\nGroup www-data" : '';
         $virtual = '';
@@ -35,12 +40,11 @@ function apache(Site $site, array $hosts = []): callable
             PidFile $path/apache.pid
             DefaultRuntimeDir $path
             ErrorLog $path/apache.log
-            LoadModule mpm_prefork_module $modules/mod_mpm_prefork.so
+            $mpm
             LoadModule authz_core_module $modules/mod_authz_core.so
-            LoadModule php_module $modules/libphp$version.so
+            LoadModule php_module $module
             PHPIniDir $site->ini
             $user
-            StartServers 4
             KeepAlive Off
             DocumentRoot $site->root
             <Directory $site->root>
@@ -53,7 +57,7 @@ function apache(Site $site, array $hosts = []): callable
             CONF);
         return $site->sandbox->start('apache', ['/usr/sbin/apache2', '-f', "$path/apache.conf", '-DFOREGROUND']);
     });
-    return fn (string $session, string $host = '127.0.0.1') => new Browser(null, "$host:$port", $session);
+    return fn (?string $session = null, string $host = '127.0.0.1') => new Browser(null, "$host:$port", $session);
 }
 
 /**

@@ -12,7 +12,7 @@ require __DIR__ . '/ledger.php';
 require __DIR__ . '/replaced.php';
 require __DIR__ . '/users.php';
 require __DIR__ . '/apache.php';
-foreach (['counting', 'waiting', 'killed', 'ended', 'reloading', 'isolation', 'same_user', 'uploading', 'replaced', 'users'] as $tests) {
+foreach (['counting', 'waiting', 'killed', 'ended', 'reloading', 'isolation', 'same_user', 'handlers', 'uploading', 'replaced', 'users'] as $tests) {
     require __DIR__ . "/tests/$tests.php";
 }
 Runner::finish();

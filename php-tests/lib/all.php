@@ -8,6 +8,7 @@
  *   RUSTDB_SO                the extension; default: target/release/librustdb.so of this tree
  *   PHP_CONFIG               php-config of the PHP under test; default: php-config
  *   PHP_FPM                  its php-fpm; default: found beside that PHP
+ *   PHP_APACHE               its Apache module; default: Debian's
  *   RUSTDB_TESTS_ALLOW_SKIP  1: a missing package skips its tests instead of failing them
  *   RUSTDB_TESTS_KEEP        1: temporary directories stay, for a look at their logs
  */

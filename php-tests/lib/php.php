@@ -37,6 +37,13 @@ final class Php
         missing_package("php$version-fpm");
     }
 
+    /** Whether it is built to run in threads (ZTS). */
+    public static function has_threads(): bool
+    {
+        static $known;
+        return $known ??= Process::run([self::cli(), '-n', '-r', 'echo PHP_ZTS;']) === '1';
+    }
+
     public static function handler(): string
     {
         $handler = getenv('HANDLER') ?: 'rustdb';

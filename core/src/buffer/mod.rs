@@ -1,7 +1,7 @@
 //! The buffer: sessions in memory that all processes of one user share, in front of one store.
 //!
 //! It is a file in `/dev/shm` ([`place`]), which has to survive processes that are killed at any instant, but not the
-//! machine. Entries are written one behind the other into segments (`segment`), each once and never changed again; an
+//! machine. Entries are written one behind the other into segments (`writer`), each once and never changed again; an
 //! index of words that change by compare-and-swap (`index`) says where the entry of an id is. A new state of a session
 //! is a new entry and a word swung to it: who is killed before that has done nothing, who is killed afterwards is done.
 //! Segments that were filled are cleared and used anew (`reclaim`); what the store lacks moves on and is never evicted.
@@ -24,7 +24,9 @@ mod schedule;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod turning;
 mod unflushed;
+mod writer;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
@@ -39,8 +41,8 @@ use crate::record::{Record, SessionId};
 use crate::shared::{Counter, Shared};
 use index::{Inserted, Key, Slot};
 use place::{Live, Place};
-use segment::Writer;
 pub use unflushed::{Search, Unflushed};
+use writer::Writer;
 
 /// How long a process waits for another to carry over the changes of a deleted buffer. It does so within its flush
 /// interval.

@@ -23,7 +23,8 @@ use twox_hash::XxHash3_64;
 
 use super::epoch::Epochs;
 use super::memory::{Memory, Shape};
-use super::segment::{Pen, UNFLUSHED_PERCENT, Writer};
+use super::turning::UNFLUSHED_PERCENT;
+use super::writer::{Pen, Writer};
 use crate::directory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::is_unlinked;

@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::frame::Frame;
 use super::index::Slot;
 use super::layout::Segment;
-use super::segment::{Writer, sum};
+use super::segment::sum;
+use super::writer::Writer;
 use crate::error::Result;
 use crate::shared::Counter;
 

@@ -19,7 +19,7 @@ use super::epoch::Epochs;
 use super::index::{self, Inserted, Key, Slot};
 use super::memory::{Memory, Shape};
 use super::place::{Live, New};
-use super::segment::Writer;
+use super::writer::Writer;
 use super::{Buffer, LONGEST_DRAIN, frame, is_sound};
 use crate::entry::HEADER;
 use crate::error::{Error, ErrorKind, Result};

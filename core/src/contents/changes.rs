@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use super::cursor::{Cursor, Damaged};
+use super::cursor::Cursor;
+use super::literals::Damaged;
 use super::members::walk;
 use super::{Format, Path};
 
@@ -15,25 +16,42 @@ use super::{Format, Path};
 /// - where there is an array or object at a path, and a reference anywhere, as references go by numbers that the members
 ///   would shift.
 pub fn same_but_for(old: &[u8], new: &[u8], format: Format, paths: &[Path]) -> bool {
-    old == new || (!paths.is_empty() && compare(old, new, format, paths).unwrap_or(false))
+    let alike = alike(old, new);
+    let equal = alike == old.len() && alike == new.len();
+    equal || (!paths.is_empty() && compare(old, new, alike, format, paths).unwrap_or(false))
 }
 
-/// Reads the old payload whole. Of the new one only the values at the paths have to be read: where all bytes before a
-/// value are the same, a value at the same path begins.
-fn compare(old: &[u8], new: &[u8], format: Format, paths: &[Path]) -> Result<bool, Damaged> {
+/// How many bytes two payloads have in common before the first that differs.
+fn alike(old: &[u8], new: &[u8]) -> usize {
+    let mut alike = 0;
+    for size in [2048, 64, 8, 1] {
+        let (old, new) = (old[alike..].chunks_exact(size), new[alike..].chunks_exact(size));
+        alike += size * old.zip(new).take_while(|(old, new)| old == new).count();
+    }
+    alike
+}
+
+/// Reads the old payload, as far as it matters. Of the new one only the values at the paths have to be read: where all
+/// bytes before a value are the same, a value at the same path begins.
+fn compare(old: &[u8], new: &[u8], alike_at_first: usize, format: Format, paths: &[Path]) -> Result<bool, Damaged> {
     let mut cursor = Cursor::new(old);
     let mut other = Cursor::new(new);
     let mut seen = vec![false; paths.len()];
-    let (mut old_from, mut nested) = (0, false);
+    let mut nested = false;
+    // What was left of both behind the value that was read last, and how far from there on they are alike.
+    let (mut old_left, mut new_left, mut same) = (old.len(), new, alike_at_first);
+    // A value that reaches beyond that is a difference, unless it is at a path.
+    cursor.least = old_left - same;
 
     let mut arrived = |cursor: &mut Cursor<'_>, there: &[usize]| {
         if there.iter().any(|path| std::mem::replace(&mut seen[*path], true)) {
             return Err(Damaged);
         }
-        let before = &old[old_from..cursor.at()];
-        if other.expect(before).is_err() {
+        let before = old_left - cursor.rest.len();
+        if before > same {
             return Ok(ControlFlow::Break(()));
         }
+        other.rest = &new_left[before..];
         other.within = cursor.within;
         for kind in [cursor.kind(), other.kind()] {
             match kind {
@@ -44,9 +62,11 @@ fn compare(old: &[u8], new: &[u8], format: Format, paths: &[Path]) -> Result<boo
         }
         let number = cursor.references.values + 1;
         cursor.references.watched.push(number);
+        cursor.least = 0;
         cursor.skip()?;
         other.skip()?;
-        old_from = cursor.at();
+        (old_left, new_left, same) = (cursor.rest.len(), other.rest, alike(cursor.rest, other.rest));
+        cursor.least = old_left - same;
         Ok(ControlFlow::Continue(()))
     };
     if walk(&mut cursor, format, paths, &mut arrived)?.is_break() || !cursor.at_end() {
@@ -57,7 +77,7 @@ fn compare(old: &[u8], new: &[u8], format: Format, paths: &[Path]) -> Result<boo
     if ours.to_watched || (references && (nested || ours.opaque || theirs.opaque)) {
         return Ok(false);
     }
-    Ok(old[old_from..] == *other.rest)
+    Ok(same == old_left && same == new_left.len())
 }
 
 #[cfg(test)]

@@ -1,74 +1,39 @@
-//! A place in a serialised string, moved forward value by value.
-//!
-//! The grammar (ext/standard/var_unserializer.re), where N is a decimal number and lengths are in bytes:
-//!
-//! ```text
-//! N;  b:0;  i:-5;  d:1.5;            null, bool, integer, float (also NAN, INF, -INF)
-//! s:N:"bytes";  S:N:"by\74es";       string; with escapes \xx, each of which counts as one byte
-//! a:N:{key value …}                  array of N pairs; a key is i, s or S
-//! O:N:"class":N:{key value …}        object; the keys are the names of its properties
-//! C:N:"class":N:{bytes}              object that wrote itself, in whatever way
-//! E:N:"class:case";                  enum case
-//! R:N;  r:N;                         what the N-th value of the payload is: the same variable, the same object
-//! ```
+//! A place in a payload, moved forward value by value.
 
 use std::borrow::Cow;
 
+use super::letters::Letters;
+use super::literals::{Damaged, Read, expect};
 use super::scalar::Scalar;
+use super::value::{Opened, References, key, value};
+use super::variable::Variable;
+
+/// A key, and how many members follow the one it is of.
+type Key<'a> = (Cow<'a, [u8]>, u32);
 
 /// How deep arrays and objects may lie in each other: PHP's own default (`unserialize_max_depth` in main/main.c). PHP
 /// refuses a session with more.
 pub(super) const MAX_DEPTH: usize = 4096;
 
-/// The bytes are not what PHP writes, or are cut off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Damaged;
-
-/// The beginning of an array or an object that has members.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Opened {
-    /// How many pairs of key and value follow.
-    pub(super) count: u32,
-    /// Whether the keys are names of properties.
-    pub(super) object: bool,
-}
-
-/// What the values read so far refer to.
-#[derive(Debug, Default)]
-pub(super) struct References {
-    /// How many values there were, as references count them: from one; neither keys nor `R` count (`var_push`).
-    pub(super) values: u64,
-    /// Numbers of values to look out for.
-    pub(super) watched: Vec<u64>,
-    /// A reference to one of those.
-    pub(super) to_watched: bool,
-    /// There was a reference, or something in a `C` that may be one.
-    pub(super) any: bool,
-    /// There was a `C`: its inside may count as any number of values.
-    pub(super) opaque: bool,
-}
-
 /// A place in a payload. Nothing is read twice, so all work is bounded by the payload's length, and nothing is nested
 /// by calls.
 #[derive(Debug)]
 pub(super) struct Cursor<'a> {
-    bytes: &'a [u8],
-    /// What of `bytes` lies ahead.
+    /// What of the payload lies ahead.
     pub(super) rest: &'a [u8],
     /// How many arrays and objects are open around what is being read, those of `open` not counted.
     pub(super) within: usize,
-    /// Pairs that are left in the arrays and objects open in `skip`.
+    /// With fewer bytes ahead there is nothing more to learn from what is read over on the way to a key,
+    /// and that fails.
+    pub(super) least: usize,
+    /// Pairs that are left in the arrays and objects open in `next_key`.
     open: Vec<u32>,
     pub(super) references: References,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Cursor { bytes, rest: bytes, within: 0, open: Vec::new(), references: References::default() }
-    }
-
-    pub(super) fn at(&self) -> usize {
-        self.bytes.len() - self.rest.len()
+        Cursor { rest: bytes, within: 0, least: 0, open: Vec::new(), references: References::default() }
     }
 
     pub(super) fn at_end(&self) -> bool {
@@ -86,7 +51,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Reads these bytes.
+    pub(super) fn expect(&mut self, bytes: &[u8]) -> Result<(), Damaged> {
+        self.rest = expect(self.rest, bytes)?;
+        Ok(())
+    }
+
     /// Reads over a value with everything in it.
+    #[inline]
     pub(super) fn skip(&mut self) -> Result<(), Damaged> {
         match self.value()? {
             Some(opened) => self.skip_members(opened),
@@ -95,28 +67,77 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads over the members of an array or an object, and its end.
-    pub(super) fn skip_members(&mut self, opened: Opened) -> Result<(), Damaged> {
-        let mut left = opened.count;
+    fn skip_members(&mut self, opened: Opened) -> Result<(), Damaged> {
+        self.within += 1;
+        // No key begins with one of no letters.
+        self.next_key(opened.count, &Letters::NONE)?;
+        self.within -= 1;
+        self.expect(b"}")
+    }
+
+    /// Reads over members of the innermost array or object, up to the first key that begins with one of these letters.
+    /// Tells that key, and how many of the `left` members follow the one it is of.
+    pub(super) fn next_key(&mut self, mut left: u32, letters: &Letters) -> Result<Option<Key<'a>>, Damaged> {
+        // Not in `self`: through memory each value would wait longer for the one before it.
+        let mut rest = self.rest;
         self.open.clear();
-        loop {
+        while rest.len() >= self.least {
             if left == 0 {
-                self.expect(b"}")?;
-                match self.open.pop() {
-                    Some(outer) => left = outer,
-                    None => return Ok(()),
-                }
+                let Some(outer) = self.open.pop() else {
+                    self.rest = rest;
+                    return Ok(None);
+                };
+                rest = expect(rest, b"}")?;
+                left = outer;
                 continue;
             }
             left -= 1;
-            self.skip_key()?;
-            if let Some(inner) = self.value()? {
-                if self.within + self.open.len() + 2 > MAX_DEPTH {
+            let (key, behind) = key(rest)?;
+            if letters.begin(&key) && self.open.is_empty() {
+                self.rest = behind;
+                return Ok(Some((key, left)));
+            }
+            let inner;
+            (inner, rest) = value(behind, &mut self.references)?;
+            if let Some(inner) = inner {
+                if self.within + self.open.len() + 1 > MAX_DEPTH {
                     return Err(Damaged);
                 }
                 self.open.push(left);
                 left = inner.count;
             }
         }
+        Err(Damaged)
+    }
+
+    /// Reads over variables, up to the name of the first that is undefined or whose name begins with one of these
+    /// letters.
+    #[inline(always)]
+    pub(super) fn next_variable(
+        &mut self,
+        variable: impl Fn(&'a [u8]) -> Read<'a, Variable<'a>>,
+        letters: &Letters,
+    ) -> Result<Option<Variable<'a>>, Damaged> {
+        let mut rest = self.rest;
+        while rest.len() >= self.least {
+            if rest.is_empty() {
+                self.rest = rest;
+                return Ok(None);
+            }
+            let (found, behind) = variable(rest)?;
+            if found.undefined || letters.begin(found.name) {
+                self.rest = behind;
+                return Ok(Some(found));
+            }
+            let opened;
+            (opened, rest) = value(behind, &mut self.references)?;
+            if let Some(opened) = opened {
+                self.rest = rest;
+                self.skip_members(opened)?;
+                rest = self.rest;
+            }
+        }
+        Err(Damaged)
     }
 
     /// Reads a value if it is a scalar; otherwise reads over it.
@@ -125,8 +146,10 @@ impl<'a> Cursor<'a> {
         let kind = self.kind().ok_or(Damaged)?;
         // Of these two the text is not what stands in the payload, or not all of it.
         if matches!(kind, b's' | b'S') {
+            let text;
+            (text, self.rest) = key(self.rest)?;
             self.references.values += 1;
-            return Ok(Some(Scalar::Text(self.key()?)));
+            return Ok(Some(Scalar::Text(text)));
         }
         self.skip()?;
         // Between the letter and the semicolon; `skip` has looked at each byte of a number, and digits are ASCII.
@@ -140,98 +163,11 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// Reads a key of an array or an object; an integer as the text it is written in.
-    pub(super) fn key(&mut self) -> Result<Cow<'a, [u8]>, Damaged> {
-        match self.letter()? {
-            b's' => Ok(Cow::Borrowed(self.string()?)),
-            b'i' => Ok(Cow::Borrowed(self.integer()?)),
-            b'S' => Ok(Cow::Owned(self.escaped()?)),
-            _ => Err(Damaged),
-        }
-    }
-
-    #[inline]
-    fn skip_key(&mut self) -> Result<(), Damaged> {
-        match self.letter()? {
-            b's' => self.string().map(drop),
-            b'i' => self.integer().map(drop),
-            b'S' => self.escaped().map(drop),
-            _ => Err(Damaged),
-        }
-    }
-
     /// Reads a value, or the beginning of an array or object that has members.
     #[inline]
     pub(super) fn value(&mut self) -> Result<Option<Opened>, Damaged> {
-        let letter = self.letter()?;
-        if letter != b'R' {
-            self.references.values += 1;
-        }
-        match letter {
-            b's' => drop(self.string()?),
-            b'i' => drop(self.integer()?),
-            b'a' => return self.opened(false),
-            b'N' => {}
-            b'b' => match self.rest {
-                [b'0' | b'1', b';', rest @ ..] => self.rest = rest,
-                _ => return Err(Damaged),
-            },
-            b'd' => self.float()?,
-            b'S' => drop(self.escaped()?),
-            b'O' => {
-                self.class()?;
-                return self.opened(true);
-            }
-            b'C' => self.opaque()?,
-            b'E' => drop(self.string()?),
-            b'R' | b'r' => {
-                let number = self.number(b';')?;
-                self.references.any = true;
-                self.references.to_watched |= self.references.watched.contains(&number);
-            }
-            _ => return Err(Damaged),
-        }
-        Ok(None)
-    }
-
-    /// Reads the letter of a value or key, and what stands behind every letter.
-    #[inline]
-    fn letter(&mut self) -> Result<u8, Damaged> {
-        let [letter, behind, rest @ ..] = self.rest else { return Err(Damaged) };
-        if *behind != if *letter == b'N' { b';' } else { b':' } {
-            return Err(Damaged);
-        }
-        self.rest = rest;
-        Ok(*letter)
-    }
-
-    /// Reads `N:{`, and the end of what has no members.
-    #[inline]
-    fn opened(&mut self, object: bool) -> Result<Option<Opened>, Damaged> {
-        let count = self.number(b':')?;
-        self.expect(b"{")?;
-        if count == 0 {
-            self.expect(b"}")?;
-            return Ok(None);
-        }
-        // PHP's own check (`IS_FAKE_ELEM_COUNT`): a member has more than one byte.
-        let count = u32::try_from(count).map_err(|_| Damaged)?;
-        if count as usize > self.rest.len() {
-            return Err(Damaged);
-        }
-        Ok(Some(Opened { count, object }))
-    }
-
-    /// Reads what follows `C:`.
-    fn opaque(&mut self) -> Result<(), Damaged> {
-        self.class()?;
-        let length = usize::try_from(self.number(b':')?).map_err(|_| Damaged)?;
-        self.expect(b"{")?;
-        let (inside, rest) = self.rest.split_at_checked(length).ok_or(Damaged)?;
-        self.rest = rest;
-        self.expect(b"}")?;
-        self.references.opaque = true;
-        self.references.any |= inside.windows(2).any(|pair| matches!(pair, b"R:" | b"r:"));
-        Ok(())
+        let opened;
+        (opened, self.rest) = value(self.rest, &mut self.references)?;
+        Ok(opened)
     }
 }

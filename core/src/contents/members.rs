@@ -2,20 +2,24 @@
 
 use std::ops::ControlFlow;
 
-use super::cursor::{Cursor, Damaged, Opened};
+use super::cursor::Cursor;
 use super::format::Format;
+use super::letters::Letters;
+use super::literals::{Damaged, Read};
 use super::path::{Gone, Path, Step};
+use super::value::Opened;
+use super::variable::{Variable, counted, delimited};
 
 /// Called where a path ends, with the cursor before the value and the numbers of the paths that lead here. It reads the
 /// value or reads over it, and says whether to go on.
 pub(super) type Arrived<'w, 'a> = dyn FnMut(&mut Cursor<'a>, &[usize]) -> Result<ControlFlow<()>, Damaged> + 'w;
 
 /// Some paths, and how far each has been gone.
-type Under = [(usize, Gone)];
-
-/// The largest name in `php_binary`, and the flag beside it (`PS_BIN_MAX`, `PS_BIN_UNDEF` in ext/session/session.c).
-const BINARY_MAX: u8 = 0x7f;
-const BINARY_UNDEFINED: u8 = 0x80;
+struct Under {
+    paths: Vec<(usize, Gone)>,
+    /// What the keys that are on one of them begin with.
+    letters: Letters,
+}
 
 /// Reads a payload from its beginning, and calls `arrived` wherever a path ends. Values beside the paths are read over,
 /// values inside of one at which a path ends are not looked at.
@@ -25,44 +29,18 @@ pub(super) fn walk<'a>(
     paths: &[Path],
     arrived: &mut Arrived<'_, 'a>,
 ) -> Result<ControlFlow<()>, Damaged> {
-    let under: Vec<_> = (0..paths.len()).map(|path| (path, Gone::default())).collect();
     let mut walk = Walk { paths, arrived };
-    if format == Format::PhpSerialize {
+    let under = Under::new(paths, (0..paths.len()).map(|path| (path, Gone::default())).collect());
+    match format {
+        Format::Php => walk.variables(cursor, &under, delimited),
+        Format::PhpBinary => walk.variables(cursor, &under, counted),
         // What is no array is no session.
-        return match (cursor.kind(), cursor.value()?) {
-            (Some(b'a'), Some(opened)) => walk.inside(cursor, opened, &under),
+        Format::PhpSerialize => match (cursor.kind(), cursor.value()?) {
+            (Some(b'a'), Some(opened)) => walk.inside(cursor, opened, under),
             (Some(b'a'), None) => Ok(ControlFlow::Continue(())),
             _ => Err(Damaged),
-        };
+        },
     }
-    while !cursor.at_end() {
-        let (name, undefined) = if format == Format::Php { delimited(cursor)? } else { counted(cursor)? };
-        // PHP 5 wrote the names of variables that had no value. Today's (ext/session/session.c) knows no such mark, and
-        // reads a name with an exclamation mark as any other, so the mark is one only where no value follows.
-        if undefined && cursor.kind().is_none() {
-            continue;
-        }
-        if walk.member(cursor, &under, name)?.is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
-    }
-    Ok(ControlFlow::Continue(()))
-}
-
-/// Reads `name|`, the name of a variable in `php`, and whether it is marked as undefined.
-fn delimited<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a [u8], bool), Damaged> {
-    let end = cursor.rest.iter().position(|byte| *byte == b'|').ok_or(Damaged)?;
-    let (name, rest) = cursor.rest.split_at(end);
-    cursor.rest = &rest[1..];
-    Ok((name, name.first() == Some(&b'!')))
-}
-
-/// Reads the name of a variable in `php_binary` with its length, and whether it is marked as undefined.
-fn counted<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a [u8], bool), Damaged> {
-    let (length, rest) = cursor.rest.split_first().ok_or(Damaged)?;
-    let (name, rest) = rest.split_at_checked(usize::from(length & BINARY_MAX)).ok_or(Damaged)?;
-    cursor.rest = rest;
-    Ok((name, length & BINARY_UNDEFINED != 0))
 }
 
 /// The name of a property without its class: private ones are written as `\0class\0name`, protected ones as `\0*\0name`
@@ -79,16 +57,40 @@ struct Walk<'w, 'v, 'a> {
     arrived: &'w mut Arrived<'v, 'a>,
 }
 
+impl Under {
+    fn new(all: &[Path], paths: Vec<(usize, Gone)>) -> Self {
+        let mut letters = Letters::NONE;
+        paths.iter().for_each(|(path, gone)| letters.add(all[*path].letter(*gone)));
+        Under { paths, letters }
+    }
+}
+
 impl<'a> Walk<'_, '_, 'a> {
-    /// Reads the value of a key.
+    /// Reads variables to the end.
     #[inline]
-    fn member(&mut self, cursor: &mut Cursor<'a>, under: &Under, key: &[u8]) -> Result<ControlFlow<()>, Damaged> {
-        if under.iter().all(|(path, gone)| self.paths[*path].step(*gone, key) == Step::Aside) {
-            cursor.skip()?;
-            return Ok(ControlFlow::Continue(()));
+    fn variables(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        under: &Under,
+        variable: impl Fn(&'a [u8]) -> Read<'a, Variable<'a>>,
+    ) -> Result<ControlFlow<()>, Damaged> {
+        while let Some(Variable { name, undefined }) = cursor.next_variable(&variable, &under.letters)? {
+            // PHP 5 wrote the names of variables that had no value. Today's (ext/session/session.c) knows no such mark,
+            // and reads a name with an exclamation mark as any other, so the mark is one only where no value follows.
+            if undefined && cursor.kind().is_none() {
+                continue;
+            }
+            if self.member(cursor, under, name)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Reads the value of a key.
+    fn member(&mut self, cursor: &mut Cursor<'a>, under: &Under, key: &[u8]) -> Result<ControlFlow<()>, Damaged> {
         let (mut there, mut further) = (Vec::new(), Vec::new());
-        for (path, gone) in under {
+        for (path, gone) in &under.paths {
             match self.paths[*path].step(*gone, key) {
                 Step::Aside => {}
                 Step::Into(gone) => further.push((*path, gone)),
@@ -98,19 +100,32 @@ impl<'a> Walk<'_, '_, 'a> {
         if !there.is_empty() {
             return (self.arrived)(cursor, &there);
         }
+        if further.is_empty() {
+            return cursor.skip().map(ControlFlow::Continue);
+        }
         match cursor.value()? {
-            Some(opened) => self.inside(cursor, opened, &further),
+            Some(opened) => self.inside(cursor, opened, Under::new(self.paths, further)),
             None => Ok(ControlFlow::Continue(())),
         }
     }
 
     /// Reads the members of an array or object. Nested by the keys of a path, of which there are few.
-    fn inside(&mut self, cursor: &mut Cursor<'a>, opened: Opened, under: &Under) -> Result<ControlFlow<()>, Damaged> {
+    fn inside(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        opened: Opened,
+        mut under: Under,
+    ) -> Result<ControlFlow<()>, Damaged> {
+        if opened.object {
+            // What a name begins with that has its class before it.
+            under.letters.add(0);
+        }
         cursor.within += 1;
-        for _ in 0..opened.count {
-            let key = cursor.key()?;
+        let mut left = opened.count;
+        while let Some((key, behind)) = cursor.next_key(left, &under.letters)? {
+            left = behind;
             let name = if opened.object { plain_name(&key) } else { &key };
-            if self.member(cursor, under, name)?.is_break() {
+            if self.member(cursor, &under, name)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }

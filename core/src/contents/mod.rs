@@ -6,10 +6,12 @@
 //!
 //! - [`Format`]: how the string is laid out (`session.serialize_handler`). A format not known here is not read.
 //! - [`Path`]: the way to a value, as a setting has it: `account.current_user_id`.
-//! - [`find`]: the [`Scalar`] at a path. [`same_but_for`]: whether two payloads differ at some paths only.
-//! - `cursor` reads values one by one (what they are made of: `literals`), `members` walks along paths. Both take any
-//!   input in time proportional to its length, and neither nests calls by what is in it. A value costs 5 to 10 ns,
-//!   however long a string it is.
+//! - [`find()`]: the [`Scalar`] at a path. [`same_but_for`]: whether two payloads differ at some paths only.
+//! - `cursor` moves over values one by one (`value`; what they are made of: `literals`), `members` walks along paths. Both
+//!   take any input in time proportional to its length, and neither nests calls by what is in it. A key and its value
+//!   cost 6 to 7 ns, however long a string it is, so 64 KiB with 1,000 of them 6 to 7 us; up to 25 ns where neither the
+//!   kinds of values nor the lengths have any order that a processor could guess. Payloads that differ are read as far
+//!   as they are alike.
 //!
 //! The grammar is PHP's, as ext/standard/var.c writes and ext/standard/var_unserializer.re reads it.
 
@@ -17,10 +19,13 @@ mod changes;
 mod cursor;
 mod find;
 mod format;
+mod letters;
 mod literals;
 mod members;
 mod path;
 mod scalar;
+mod value;
+mod variable;
 
 pub use changes::same_but_for;
 pub use find::find;

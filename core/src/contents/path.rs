@@ -77,13 +77,23 @@ impl Path {
         }
     }
 
+    /// The innermost key, which ends each key that leads to the value.
+    pub fn last_key(&self) -> &[u8] {
+        let before = self.ends.len().checked_sub(2).map_or(0, |last_but_one| self.ends[last_but_one] + 1);
+        &self.joined[before..]
+    }
+
+    /// What a key on the path begins with where `gone` of it lies behind.
+    pub(super) fn letter(&self, gone: Gone) -> u8 {
+        self.joined[gone.0]
+    }
+
     /// What `key` means where `gone` of the path lies behind. One key is at most one step: of the ways to take parts of
     /// the path for one key, no two have the same length.
     #[inline]
     pub(super) fn step(&self, gone: Gone, key: &[u8]) -> Step {
         let ahead = &self.joined[gone.0..];
-        // Most keys are told by their first letter; an empty one has none.
-        if key.first() != ahead.first() || !ahead.starts_with(key) {
+        if key.is_empty() || !ahead.starts_with(key) {
             return Step::Aside;
         }
         let end = gone.0 + key.len();
@@ -122,6 +132,13 @@ mod tests {
             assert_eq!(step("a.b.c", keys), Step::Aside, "{keys:?}");
         }
         assert!(matches!(step("a.b.c", &["a", "b"]), Step::Into(_)));
+    }
+
+    #[test]
+    fn the_last_key_is_the_innermost() {
+        for (path, last) in [("a", "a"), ("a.bc", "bc"), ("a.b.cd", "cd"), (r"a.b\.c", "b.c")] {
+            assert_eq!(Path::parse(path).unwrap().last_key(), last.as_bytes(), "{path}");
+        }
     }
 
     #[test]

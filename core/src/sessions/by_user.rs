@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem::Finder;
+
 use super::{Held, Sessions};
 use crate::contents::{self, Format, Path};
 use crate::error::Result;
@@ -24,14 +26,32 @@ pub struct Client {
     pub agent: Option<Vec<u8>>,
 }
 
-/// The user that a payload names at the first of `paths` that leads to one.
-fn user_in<'a>(payload: &'a [u8], format: Format, paths: &[Path]) -> User<'a> {
+/// A path to the user.
+pub(super) struct UserKey {
+    path: Path,
+    /// Its last key. Where that does not stand at all, nothing has to be read.
+    last: Finder<'static>,
+}
+
+impl UserKey {
+    pub(super) fn new(path: &Path) -> UserKey {
+        UserKey { path: path.clone(), last: Finder::new(path.last_key()).into_owned() }
+    }
+
+    fn user_in<'a>(&self, payload: &'a [u8], format: Format) -> User<'a> {
+        match self.last.find(payload) {
+            Some(_) => contents::find(payload, format, &self.path).map_or(User::Nobody, User::named),
+            None => User::Nobody,
+        }
+    }
+}
+
+/// The user that a payload names at the first of `keys` that leads to one.
+fn user_in<'a>(payload: &'a [u8], format: Format, keys: &[UserKey]) -> User<'a> {
     // Laravel hands over a serialized array, however PHP lays out its own sessions, in which no name begins like that.
     let is_array = format == Format::Php && payload.starts_with(b"a:") && payload.ends_with(b"}");
     let format = if is_array { Format::PhpSerialize } else { format };
-    let named = paths.iter().filter_map(|path| contents::find(payload, format, path)).map(User::named);
-    let mut users = named.filter(|user| *user != User::Nobody);
-    users.next().unwrap_or(User::Nobody)
+    keys.iter().map(|key| key.user_in(payload, format)).find(|user| *user != User::Nobody).unwrap_or(User::Nobody)
 }
 
 impl Sessions {
@@ -39,14 +59,12 @@ impl Sessions {
     pub(super) fn visitor(&self, held: &Held, payload: &[u8], client: &Client) -> Visitor<'static> {
         let track = self.settings.track;
         let user = match client.format {
-            Some(format) if track.user && !self.settings.user_key.is_empty() => {
-                user_in(payload, format, &self.settings.user_key)
-            }
+            Some(format) if track.user && !self.user_keys.is_empty() => user_in(payload, format, &self.user_keys),
             _ => User::Unknown,
         };
         let ip = client.ip.as_deref().filter(|_| track.ip);
         let agent = client.agent.as_deref().filter(|_| track.agent);
-        Visitor::new(&user, ip, agent).or(&held.visitor)
+        Visitor::seen(&user, ip, agent, &held.visitor)
     }
 
     /// The sessions of a user that have not ended, at most [`MOST_LISTED`], the one that ends last first. `format`: how PHP
@@ -54,7 +72,7 @@ impl Sessions {
     pub fn of_user(&self, user: &str, format: Option<Format>) -> Result<Vec<Listed>> {
         let User::Is(user) = User::by(user) else { return Ok(Vec::new()) };
         let is_theirs = |payload: &[u8]| {
-            let named = format.map(|format| user_in(payload, format, &self.settings.user_key));
+            let named = format.map(|format| user_in(payload, format, &self.user_keys));
             named == Some(User::Is(Cow::Borrowed(&user)))
         };
         let mut found =

@@ -149,6 +149,13 @@ impl Sessions {
             return created.map(|_| None);
         }
         heir.committed = true;
+        if let (User::Unknown, true, Some((_, expires))) =
+            (heir.visitor.user(), self.settings.track.user, &mut heir.known)
+        {
+            // A store that keeps no visitors with sessions has not been told whose this one is. Who uses it is noted at
+            // the end, when it has to be let go anyway, also if it is unchanged then.
+            *expires = Expiry(0);
+        }
         // To PHP it is a new one.
         heir.payload = Some(Vec::new());
         Ok(Some(heir))

@@ -10,8 +10,9 @@ use rustdb_core::entry::{HEADER, encode_session, encode_tombstone};
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, Record, SessionId, now};
 use rustdb_core::store::{Access, Backend, Batch, Change, Committed, Found, Lease, Store};
+use rustdb_core::visitor::User;
 
-use crate::contract_support::{id, in_an_hour, lease, read, write};
+use crate::contract_support::{id, in_an_hour, lease, of_user, read, write, write_of};
 use crate::load::Load;
 use crate::nodes::Nodes;
 use crate::phpredis::php;
@@ -243,8 +244,12 @@ fn a_user_of_a_cluster_needs_no_more_than_the_message_says() {
     tell_all(&statement.split(' ').collect::<Vec<_>>());
     let store = machine(&nodes.url("").replace("://", "://web:pw@"));
     for number in 0..20 {
-        write(&store, &format!("s{number}"), b"1", in_an_hour());
+        let (name, user) = (format!("s{number}"), number.to_string());
+        write_of(&store, &name, &User::by(user.as_str()), in_an_hour());
+        write(&store, &format!("n{number}"), b"1", in_an_hour());
+        assert_eq!(of_user(&store, &user).len(), usize::from(number > 0));
     }
+    assert!(store.notices().take().is_empty());
     let wrong = machine(&nodes.url("").replace("://", "://web:wr0ng@"));
     let (error, took) = failure(&wrong);
     assert!(error.to_string().contains("does not accept") && !error.to_string().contains("wr0ng"), "{error}");

@@ -16,4 +16,7 @@ mod server;
 mod store;
 mod tls;
 mod trouble;
+mod users;
+mod users_cluster;
+mod users_site;
 mod wire;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::{Expiry, Record, now};
-use rustdb_core::store::{Access, Backend, Change, Committed, Found, Store};
+use rustdb_core::store::{Access, Backend, ByUser, Change, Committed, Found, Store, Whose};
+use rustdb_core::visitor::{User, Visitor};
 
 use crate::contract_support::{id, in_an_hour, lease, read, write};
 use crate::server::{Server, machine, open, until};
@@ -166,4 +167,32 @@ fn a_lock_without_an_end_gets_one_when_somebody_has_waited_in_vain() {
     assert!(server.number(&["PTTL", LOCK]) <= 5000);
     php.finish();
     assert_eq!(read(&store, "a").as_deref(), Some(b"n|i:1;".as_slice()));
+}
+
+#[test]
+fn what_phpredis_wrote_is_found_by_its_user_when_rustdb_has_touched_it_and_is_not_disturbed() {
+    let server = Server::start(&[]);
+    let store = machine(&server.url());
+    let mut php = Php::start(&server, &[]);
+    assert_eq!(php.count(), 1);
+    php.finish();
+    let is_theirs = |payload: &[u8]| payload.starts_with(b"n|i:");
+    let of_user = || store.of_user(Whose { user: "41", now: now(), limit: 10, is_theirs: &is_theirs }).unwrap();
+    assert!(of_user().is_empty());
+    let visitor = Visitor::new(&User::Is("41".into()), None, None);
+    let held = lease(&store, "a");
+    assert_eq!(store.commit(id("a"), Change::Touch(in_an_hour(), &visitor), held).unwrap(), Committed::Done);
+    assert_eq!(of_user().len(), 1);
+    let mut php = Php::start(&server, &["session.gc_maxlifetime=600"]);
+    assert_eq!(php.count(), 2);
+    let before = now();
+    php.finish();
+    let listed = of_user();
+    assert!((before + 599..=now() + 600).contains(&listed[0].expires.0), "as phpredis left it: {listed:?}");
+    assert_eq!(listed[0].visitor, visitor);
+    assert_eq!(server.keys(), ["PHPREDIS_SESSION:_USER_41", "PHPREDIS_SESSION:a"]);
+    // As phpredis destroys it.
+    server.tell(&["DEL", "PHPREDIS_SESSION:a"]);
+    assert!(of_user().is_empty());
+    assert!(server.keys().is_empty());
 }

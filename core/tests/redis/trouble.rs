@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use rustdb_core::error::ErrorKind;
-use rustdb_core::store::{Access, Backend, Change, Committed, Found, Store};
+use rustdb_core::store::{Access, Backend, Change, Committed, Found, Lease, Store};
+use rustdb_core::visitor::User;
 
-use crate::contract_support::{id, in_an_hour, lease, read, write};
+use crate::contract_support::{id, in_an_hour, lease, of_user, read, write, write_of};
 use crate::server::{Server, failure, machine, open, until, write_as};
 
 #[test]
@@ -53,6 +54,12 @@ fn a_user_needs_no_more_than_the_message_says() {
     });
     let held = lease(&store, "a");
     assert_eq!(store.commit(id("a"), Change::Destroy, held).unwrap(), Committed::Done);
+    write_as(&store, "large", &[b'x'; 100_000], Lease::default());
+    // Whose they are, and what is no user's any more.
+    let user = User::Is("41".into());
+    ["b", "c"].iter().for_each(|name| write_of(&store, name, &user, in_an_hour()));
+    server.tell(&["DEL", "PHPREDIS_SESSION:c"]);
+    assert_eq!(of_user(&store, "41"), ["b"]);
     assert!(store.notices().take().is_empty());
     assert_eq!(
         server.tell(&["ACL", "LOG"]).into_sequence().map(|log| log.len()).ok(),

@@ -8,9 +8,9 @@ use std::time::Duration;
 use rustdb_core::error::ErrorKind;
 use rustdb_core::record::Record;
 use rustdb_core::store::{Access, Backend, Change, Committed, Found, Store};
-use rustdb_core::visitor::Visitor;
+use rustdb_core::visitor::{User, Visitor};
 
-use crate::contract_support::{id, in_an_hour, lease, read, write};
+use crate::contract_support::{id, in_an_hour, lease, of_user, read, write, write_of};
 use crate::proxy::Proxy;
 use crate::server::{Server, failure, machine, until, write_as};
 
@@ -60,6 +60,22 @@ fn every_call_is_one_round_trip() {
     let held = store.create(id("c"), &record).unwrap().unwrap();
     store.commit(id("c"), Change::Destroy, held).unwrap();
     assert_eq!(counted("the destroy, and another with its destroy"), 3);
+    let user = User::Is("41".into());
+    write_of(&store, "u", &user, in_an_hour());
+    assert_eq!(counted("begin and commit of a user's session, and the first use of the script beside it"), 3);
+    write_of(&store, "u", &user, in_an_hour());
+    assert_eq!(counted("begin and commit of a user's session"), 2);
+    let held = lease(&store, "u");
+    let visitor = Visitor::new(&user, None, None);
+    store.commit(id("u"), Change::Touch(in_an_hour(), &visitor), held).unwrap();
+    assert_eq!(counted("begin and commit of a user's touched session"), 2);
+    let held = store.create(id("v"), &Record { visitor, ..record.clone() }).unwrap().unwrap();
+    assert_eq!(counted("a user's session created with its lease"), 1);
+    store.commit(id("v"), Change::None, held).unwrap();
+    of_user(&store, "41");
+    counted("its end, and the first use of the scripts that list and forget");
+    assert_eq!(of_user(&store, "41"), ["u"]);
+    assert_eq!(counted("a list of sessions"), 2);
     store.begin(id("a"), Access::ExclusiveIfExists, None).unwrap();
     assert_eq!(counted("an unknown id in strict mode"), 1);
     read(&store, "a");

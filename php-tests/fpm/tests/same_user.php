@@ -57,12 +57,23 @@ test('php-fpm, the command line and Apache with mod_php of one user share sessio
 test('Apache restarted gracefully keeps its sessions', function (Sandbox $sandbox) {
     $browser = apache(new Site($sandbox));
     $session = random_session();
-    check_same(1, $browser($session)->send('/increment.php')->json()['n'], 'count');
+    $asked = $count = 0;
+    $ask = function () use ($browser, $session, &$asked, &$count): void {
+        $asked++;
+        $response = $browser($session)->send('/increment.php');
+        // When it restarts, Apache with threads cuts some connections off, whoever keeps the sessions.
+        if ($response->status !== 0 || !Php::has_threads()) {
+            $n = $response->json()['n'];
+            check($count < $n && $n <= $asked, "$n was counted after $count, with $asked requests");
+            $count = $n;
+        }
+    };
+    $ask();
     posix_kill((int) file_get_contents("$sandbox->path/apache.pid"), SIGUSR1);
-    $first = $browser($session)->send('/increment.php')->json();
-    check_same(2, $first['n'], 'count after the restart was asked for');
-    wait_until('Apache has restarted', fn () => str_contains(file_get_contents("$sandbox->path/apache.log"), 'Graceful restart requested'));
-    for ($n = 3; $n <= 30; $n++) {
-        check_same($n, $browser($session)->send('/increment.php')->json()['n'], 'count after the restart');
+    $ask();
+    wait_until('Apache has restarted', fn () => stripos(file_get_contents("$sandbox->path/apache.log"), 'graceful restart') !== false);
+    while ($asked < 30) {
+        $ask();
     }
+    check($count > 20, "$count of $asked requests were counted");
 });

@@ -82,7 +82,9 @@ impl Store for Redis {
             .number(end.at)
             .number(end.left)
             .bytes(&*record.payload);
-        match self.link.run(call, None)?.value {
+        let answer = self.link.run_beside(call, self.hint(id, &record.visitor, end))?;
+        answer.trouble.into_iter().for_each(|trouble| self.note_lost_hint(trouble));
+        match answer.value {
             Value::Int(0) => Ok(None),
             Value::Int(1) => {
                 self.leases.add(token, id, Some(record.version));
@@ -131,7 +133,14 @@ impl Redis {
 
     /// Takes the lease that `token` stands for, if it is free, and reads the session; with the token 0 it only reads.
     pub(super) fn look(&self, id: SessionId<'_>, token: u128, looking: Looking<'_>) -> Result<Look> {
-        let call = Call::new(&BEGIN, vec![self.keys.session(id), self.keys.lock(id), self.keys.wait(id)])
+        let call = self.look_call(id, token, &looking);
+        let answer = self.link.run(call, looking.pause)?.value;
+        self.read_look(id, token, looking.if_exists, answer)
+    }
+
+    /// The call by which one looks.
+    pub(super) fn look_call(&self, id: SessionId<'_>, token: u128, looking: &Looking<'_>) -> Call<'static> {
+        Call::new(&BEGIN, vec![self.keys.session(id), self.keys.lock(id), self.keys.wait(id)])
             .bytes(if token == 0 { Vec::new() } else { leases::text(token).into_bytes() })
             .number(milliseconds(leases::LIFE))
             .flag(looking.if_exists)
@@ -140,9 +149,14 @@ impl Redis {
                 false => Vec::new(),
             })
             // In vain if somebody else has the lock; who waits looks seldom enough.
-            .reading();
-        let Value::Array(answer) = self.link.run(call, looking.pause)?.value else {
-            return Err(self.link.strange());
+            .reading()
+    }
+
+    /// What it found.
+    pub(super) fn read_look(&self, id: SessionId<'_>, token: u128, if_exists: bool, answer: Value) -> Result<Look> {
+        let answer = match answer {
+            Value::Array(answer) => answer,
+            other => return Err(self.link.unexpected(other)),
         };
         let mut answer = answer.into_iter();
         match (answer.next(), answer.next(), answer.next(), answer.next()) {
@@ -152,7 +166,7 @@ impl Redis {
             }
             // It ended between the script and the reading.
             (Some(Value::Int(1)), Some(_), Some(_), Some(Value::Nil)) => {
-                if looking.if_exists {
+                if if_exists {
                     self.let_go(id, token);
                 }
                 Ok(Look::Missing)

@@ -99,7 +99,7 @@ impl Cluster {
                             None
                         }
                         Way::Ask(to) if redirections < MOST_REDIRECTIONS => {
-                            sent_to = Some((self.map.lock().node(&to), true));
+                            sent_to = Some((self.node(&to), true));
                             None
                         }
                         Way::Moving if begun.elapsed() + STEP < limits.answer => {
@@ -205,8 +205,19 @@ impl Cluster {
         answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect()
     }
 
+    /// The node that has a slot, where there is no reason to doubt it.
+    pub(super) fn known_owner(&self, slot: u16) -> Option<Arc<Node>> {
+        let map = self.map.lock();
+        map.owners.get(usize::from(slot)).cloned().flatten().filter(|_| !map.doubtful)
+    }
+
+    /// The node at an address.
+    pub(super) fn node(&self, address: &Address) -> Arc<Node> {
+        self.map.lock().node(address)
+    }
+
     /// The node that has a slot, as far as is known.
-    fn owner(&self, dial: &Dial, slot: u16) -> Result<Arc<Node>> {
+    pub(super) fn owner(&self, dial: &Dial, slot: u16) -> Result<Arc<Node>> {
         let known = |map: &Map| map.owners.get(usize::from(slot)).cloned().flatten();
         {
             let map = self.map.lock();
@@ -256,12 +267,12 @@ impl Cluster {
     }
 
     /// Has the map read before it is used again.
-    fn doubt(&self) {
+    pub(super) fn doubt(&self) {
         self.map.lock().doubtful = true;
     }
 
     /// Notes that a slot has moved to an address, and returns the node there.
-    fn moved(&self, slot: u16, to: &Address) -> Arc<Node> {
+    pub(super) fn moved(&self, slot: u16, to: &Address) -> Arc<Node> {
         let mut map = self.map.lock();
         let node = map.node(to);
         if let Some(owner) = map.owners.get_mut(usize::from(slot)) {

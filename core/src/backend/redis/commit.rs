@@ -83,7 +83,8 @@ impl Redis {
                 false => call.bytes(payload),
             };
             call.repeated = repeated;
-            let answer = self.link.run(call, None)?;
+            let answer = self.link.run_beside(call, self.hint_of(id, change))?;
+            answer.trouble.into_iter().for_each(|trouble| self.note_lost_hint(trouble));
             repeated = answer.repeated;
             break Outcome::Committed(match answer.value {
                 Value::Int(0) => Committed::Done,

@@ -55,6 +55,7 @@ pub fn send_on(
     Ok(answers)
 }
 
-fn is_unknown_script(answer: &Value) -> bool {
+/// Whether a server does not know a script, and did nothing.
+pub fn is_unknown_script(answer: &Value) -> bool {
     matches!(answer, Value::ServerError(error) if error.code() == "NOSCRIPT")
 }

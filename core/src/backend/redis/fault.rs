@@ -94,6 +94,10 @@ pub fn code(error: &ServerError) -> &str {
         // Before they have said who they are, clients may send but few and short arguments (networking.c:
         // "unauthenticated multibulk length"), so a script is answered by this and not by NOAUTH.
         _ if detail.contains(": unauthenticated ") => "NOAUTH",
+        // What the user of a script may not do (script.c: `scriptVerifyACL`); the second from version 7.2 on.
+        _ if detail.starts_with("The user executing the script can") || detail.starts_with("ACL failure in script") => {
+            "NOPERM"
+        }
         // Before version 7 an error inside a script came at the end of another one.
         _ if detail.starts_with("Error running script") || error.code().starts_with("@user_script") => {
             detail.rsplit(": -").next().and_then(|cause| cause.split(' ').next()).unwrap_or_default()
@@ -145,7 +149,8 @@ fn refused(error: &ServerError, url: &Server, server: &str, prefix: &str) -> Err
             Refused,
             format!(
                 "the user of {server} lacks rights; it needs: ACL SETUSER {} ~{prefix}* +evalsha +eval +blpop +get +set \
-                 +del +exists +pexpire +pexpireat +pexpiretime +pttl +rpush +select{}",
+                 +psetex +rename +del +exists +pexpire +pexpireat +pexpiretime +pttl +rpush +zadd +zrem \
+                 +zremrangebyscore +zrevrange +zscore +select{}",
                 if url.user.is_empty() { "default" } else { &url.user },
                 match url.topology {
                     Topology::Single => String::new(),
@@ -219,6 +224,16 @@ mod tests {
             ("ERR Protocol error: unauthenticated bulk length", ErrorKind::Refused, "password_file="),
             ("WRONGPASS invalid username-password pair", ErrorKind::Refused, "user and password"),
             ("NOPERM User joe has no permissions", ErrorKind::Refused, "ACL SETUSER joe ~P:*"),
+            (
+                "ERR The user executing the script can't run this command or subcommand script: 04, on @user_script:7.",
+                ErrorKind::Refused,
+                "+zadd",
+            ),
+            (
+                "ERR ACL failure in script: User joe has no permissions to run the 'zadd' command",
+                ErrorKind::Refused,
+                "+zadd",
+            ),
             ("WRONGTYPE Operation against a key", ErrorKind::Refused, "prefix="),
             ("MOVED 3999 127.0.0.1:6381", ErrorKind::Refused, "Cluster"),
             ("ERR max number of clients reached", ErrorKind::Unreachable, "maxclients"),

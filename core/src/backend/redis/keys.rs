@@ -8,8 +8,9 @@
 //! PREFIX id _NEXT    the list on which those sleep
 //! PREFIX id _NEW number   a payload on its way to the session, for as long as one command follows another
 //! PREFIX _OWNER      the one machine that uses the store, where it said that it is the only one
+//! PREFIX _USER_ user the sessions that may be a user's: a sorted set of ids, each with the end of its session
 //! ```
-//! In a cluster all but the first and the last are `{PREFIX id}_LOCK` and so on, which has them in one slot, or as above
+//! In a cluster all but the first and the last two are `{PREFIX id}_LOCK` and so on, which has them in one slot, or as above
 //! if the prefix has a hash tag, such as `{site}`, that keeps all sessions in one slot anyway.
 //!
 //! The first two are as phpredis has them (redis_session.c: `redis_session_key`, `lock_acquire`, in a cluster `generate_cluster_lock_key`), so that both can be
@@ -99,6 +100,11 @@ impl Keys {
     /// The record of the store's owner.
     pub fn owner(&self) -> Vec<u8> {
         [&self.prefix, b"_OWNER".as_slice()].concat()
+    }
+
+    /// The sessions of a user. In a cluster it may be in any slot, by whatever braces the name has.
+    pub fn user(&self, user: &str) -> Vec<u8> {
+        [&self.prefix, b"_USER_".as_slice(), user.as_bytes()].concat()
     }
 
     /// All of a session's, in the order of the list above.

@@ -1,5 +1,6 @@
 //! The way to the server: connections, kept between requests, and scripts sent over them.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,8 @@ pub struct Answer {
     pub value: Value,
     /// Whether it was sent twice, so that it may have been carried out twice.
     pub repeated: bool,
+    /// Why the script beside it failed.
+    pub trouble: Option<Error>,
 }
 
 impl Link {
@@ -69,30 +72,33 @@ impl Link {
 
     /// Runs a script and returns what it answers. If the connection breaks meanwhile, it is sent once more, and told
     /// so: the scripts are such that this does no harm.
-    pub fn run(&self, call: Call<'_>, pause: Option<&Pause>) -> Result<Answer> {
-        let mut calls = [call];
+    pub fn run(&self, mut call: Call<'_>, pause: Option<&Pause>) -> Result<Answer> {
         let value = match &self.way {
-            Way::Cluster(cluster) => {
-                let limits = Limits { answer: self.server().timeout, connect: self.server().connect_timeout };
-                Some(cluster.run(&self.dial, &mut calls[0], pause, limits)?)
-            }
-            Way::Server | Way::Sentinels(_) => self
-                .send(&mut calls, pause, self.server().timeout)
-                .map_err(|fault| {
-                    let silent = matches!(fault, Fault::Silent);
-                    let error = self.error(fault);
-                    if silent {
-                        self.idle.note_silence(&error);
-                    }
-                    error
-                })?
-                .pop(),
+            Way::Cluster(cluster) => Some(cluster.run(&self.dial, &mut call, pause, self.limits())?),
+            Way::Server | Way::Sentinels(_) => self.send_or_rest(slice::from_mut(&mut call), pause)?.pop(),
         };
-        match value {
-            Some(answer @ Value::ServerError(_)) => Err(self.unexpected(answer)),
-            Some(value) => Ok(Answer { value, repeated: calls[0].repeated }),
-            None => Err(self.strange()),
-        }
+        Ok(Answer { value: self.accepted(value)?, repeated: call.repeated, trouble: None })
+    }
+
+    /// The same, with another script beside it that need not succeed, in one round trip. Its keys may be on another node;
+    /// on the same server it comes after the first.
+    pub fn run_beside(&self, call: Call<'_>, beside: Option<Call<'_>>) -> Result<Answer> {
+        let Some(beside) = beside else { return self.run(call, None) };
+        let mut calls = [call, beside];
+        let (value, beside) = match &self.way {
+            Way::Cluster(cluster) => {
+                let [call, beside] = &mut calls;
+                let posted = cluster.post(beside, self.server().timeout);
+                let value = cluster.run(&self.dial, call, None, self.limits())?;
+                (Some(value), cluster.settle(&self.dial, posted, beside, self.limits()).map(Some))
+            }
+            Way::Server | Way::Sentinels(_) => {
+                let mut answers = self.send_or_rest(&mut calls, None)?.into_iter();
+                (answers.next(), Ok(answers.next()))
+            }
+        };
+        let trouble = beside.and_then(|beside| self.accepted(beside)).err();
+        Ok(Answer { value: self.accepted(value)?, repeated: calls[0].repeated, trouble })
     }
 
     /// Runs scripts in one round trip, or in one to each node of a cluster, within `limit`. Their answers, refusals
@@ -121,6 +127,31 @@ impl Link {
             Value::ServerError(error) => self.error(Fault::Refused(error)),
             _ => self.strange(),
         }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { answer: self.server().timeout, connect: self.server().connect_timeout }
+    }
+
+    /// An answer that is no refusal.
+    fn accepted(&self, answer: Option<Value>) -> Result<Value> {
+        match answer {
+            Some(answer @ Value::ServerError(_)) => Err(self.unexpected(answer)),
+            Some(answer) => Ok(answer),
+            None => Err(self.strange()),
+        }
+    }
+
+    /// Sends scripts to the one server. If it does not answer, it is left alone for a moment.
+    fn send_or_rest(&self, calls: &mut [Call<'_>], pause: Option<&Pause>) -> Result<Vec<Value>> {
+        self.send(calls, pause, self.server().timeout).map_err(|fault| {
+            let silent = matches!(fault, Fault::Silent);
+            let error = self.error(fault);
+            if silent {
+                self.idle.note_silence(&error);
+            }
+            error
+        })
     }
 
     fn error(&self, fault: Fault) -> Error {

@@ -33,6 +33,8 @@
 
 mod answers;
 mod begin;
+mod beside;
+mod by_user;
 mod cluster;
 mod commit;
 mod dial;
@@ -64,7 +66,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::notices::Notices;
 use crate::record::{Expiry, MAX_LIFETIME, SessionId};
 use crate::server::{Server, Topology};
-use crate::store::{Backend, Batch, ByUser, Listed, Sweep, Swept, Whose};
+use crate::store::{Backend, Batch, Sweep, Swept};
 
 /// How long a tombstone stays: longer than a request that began before the destroy is likely to run. Web servers give
 /// one up after a minute or so (nginx: `fastcgi_read_timeout`), and with locking none is left but those whose lease was
@@ -133,11 +135,15 @@ impl Batch for Redis {
     /// In a cluster each session is a step of its own: when this fails, some may have been applied. They are applied
     /// again with the others then, which does no harm.
     fn apply(&self, changes: &mut dyn Iterator<Item = (SessionId<'_>, &[u8])>) -> Result<()> {
-        let mut calls: Vec<Call<'_>> = Vec::new();
+        let (mut calls, mut hints): (Vec<Call<'_>>, Vec<Call<'_>>) = (Vec::new(), Vec::new());
         for (id, entry) in changes {
             let change = match entry::decode(id, entry) {
                 Some(Entry::Session(record)) => {
                     let end = End::of(record.expires);
+                    match hints.last_mut().filter(|_| !self.link.is_spread()) {
+                        Some(hint) => drop(self.add_hint(hint, id, &record.visitor, end)),
+                        None => hints.extend(self.hint(id, &record.visitor, end)),
+                    }
                     [end.at.to_string().into_bytes().into(), end.left.to_string().into_bytes().into(), record.payload]
                 }
                 Some(Entry::Tombstone) => [b"".as_slice().into(), b"".as_slice().into(), b"".as_slice().into()],
@@ -157,24 +163,28 @@ impl Batch for Redis {
                 call.key(self.keys.session(id));
             }
         }
-        match calls.len() {
-            0 => Ok(()),
+        let count = calls.len();
+        match calls.pop() {
+            None => Ok(()),
             // Repeats what is safe to repeat, and leaves a server alone that does not answer.
-            1 => calls.into_iter().try_for_each(|call| self.link.run(call, None).map(|_| ())),
-            _ => {
+            Some(call) if count == 1 => {
+                let answer = self.link.run_beside(call, hints.pop())?;
+                answer.trouble.into_iter().for_each(|trouble| self.note_lost_hint(trouble));
+                Ok(())
+            }
+            Some(call) => {
+                calls.push(call);
+                calls.append(&mut hints);
                 let answers = self.link.run_all(calls, self.link.server().timeout);
-                answers.into_iter().try_for_each(|answer| match answer? {
+                let mut answers = answers.into_iter().map(|answer| match answer? {
                     Value::Int(_) => Ok(()),
                     other => Err(self.link.unexpected(other)),
-                })
+                });
+                answers.by_ref().take(count).collect::<Result<()>>()?;
+                answers.filter_map(Result::err).for_each(|trouble| self.note_lost_hint(trouble));
+                Ok(())
             }
         }
-    }
-}
-
-impl ByUser for Redis {
-    fn of_user(&self, _: Whose<'_>) -> Result<Vec<Listed>> {
-        Ok(Vec::new())
     }
 }
 

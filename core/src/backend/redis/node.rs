@@ -20,6 +20,8 @@ pub struct Node {
     pub address: Address,
     /// Connections that nobody uses just now.
     pub idle: Pool<Wire>,
+    /// Whether it failed a moment ago to do what was asked of it beside a session, and need not have been.
+    pub beside: Pool<()>,
 }
 
 /// How to ask a node.
@@ -40,7 +42,7 @@ pub struct Asking<'a> {
 impl Node {
     /// A node that nobody is connected to yet.
     pub fn new(address: Address) -> Node {
-        Node { address, idle: Pool::default() }
+        Node { address, idle: Pool::default(), beside: Pool::default() }
     }
 
     /// Sends scripts, all at once. Their answers, refusals included, come in the same order.
@@ -70,11 +72,19 @@ impl Node {
         }
     }
 
-    fn wire(&self, dial: &Dial, deadline: Instant, regardless: bool) -> Result<Wire, Fault> {
-        while let Some(mut wire) = self.idle.take() {
+    /// A connection that is there already.
+    pub fn take_idle(&self) -> Option<Wire> {
+        loop {
+            let mut wire = self.idle.take()?;
             if wire.is_usable() {
-                return Ok(wire);
+                return Some(wire);
             }
+        }
+    }
+
+    fn wire(&self, dial: &Dial, deadline: Instant, regardless: bool) -> Result<Wire, Fault> {
+        if let Some(wire) = self.take_idle() {
+            return Ok(wire);
         }
         if let Some(error) = self.idle.lately_failed().filter(|_| !regardless) {
             return Err(Fault::Known(error));

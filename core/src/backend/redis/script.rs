@@ -29,7 +29,12 @@ pub static CREATE: Script = Script::new(include_str!("create.lua"));
 pub static RENEW: Script = Script::new(include_str!("renew.lua"));
 /// Writes and removes many sessions.
 pub static APPLY: Script = Script::new(include_str!("apply.lua"));
-
+/// Notes whose sessions they are.
+pub static HINT: Script = Script::new(include_str!("hint.lua"));
+/// Tells which sessions may be a user's.
+pub static HINTS: Script = Script::new(include_str!("hints.lua"));
+/// Removes those that are not.
+pub static FORGET: Script = Script::new(include_str!("forget.lua"));
 /// Asks for the owner's record, and makes it.
 pub static OWNER: Script = Script::new(include_str!("owner.lua"));
 

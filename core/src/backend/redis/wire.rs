@@ -98,7 +98,18 @@ impl Wire {
 
     /// The same of commands that are packed already.
     pub fn exchange(&mut self, packed: &Packed, limit: Duration) -> Result<Vec<Value>, Fault> {
+        self.limit(limit);
+        self.send(packed)?;
+        self.receive(packed.count())
+    }
+
+    /// Gives what follows this much time, all in all.
+    pub fn limit(&mut self, limit: Duration) {
         self.channel.socket().limit(limit);
+    }
+
+    /// Sends commands, whose answers [`Wire::receive`] takes.
+    pub fn send(&mut self, packed: &Packed) -> Result<(), Fault> {
         match &mut self.channel {
             Channel::Plain(socket) => socket.write_all(packed.bytes())?,
             Channel::Tls(stream) => {
@@ -106,8 +117,13 @@ impl Wire {
                 stream.flush()?;
             }
         }
-        let mut answers = Vec::with_capacity(packed.count());
-        while answers.len() < packed.count() {
+        Ok(())
+    }
+
+    /// Waits for as many answers as commands were sent.
+    pub fn receive(&mut self, count: usize) -> Result<Vec<Value>, Fault> {
+        let mut answers = Vec::with_capacity(count);
+        while answers.len() < count {
             match (self.answers.read(&mut self.channel), answers.pop()) {
                 (Ok(answer), before) => answers.extend(before.into_iter().chain([answer])),
                 // After it the server closes the connection (networking.c: `setProtocolError`): who has not said who they
