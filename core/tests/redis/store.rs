@@ -228,6 +228,25 @@ fn what_was_evicted_is_written_again_and_what_was_destroyed_is_not() {
 }
 
 #[test]
+fn what_is_brought_over_without_a_lock_is_inserted_unless_it_is_there_or_has_ended() {
+    for payload in [b"brought".as_slice(), &LARGE] {
+        let at = without_locking();
+        let record = Record::new(payload, in_an_hour());
+        let bring = || {
+            let lease = Lease { fresh: true, existed: true, ..Lease::default() };
+            at.store.commit(id("a"), Change::Write(&record), lease).unwrap()
+        };
+        assert_eq!(bring(), Committed::Done);
+        write(&at.store, "a", b"newer", in_an_hour());
+        assert_eq!(bring(), Committed::Collision);
+        assert_eq!(read(&at.store, "a").as_deref(), Some(b"newer".as_slice()));
+        at.store.commit(id("a"), Change::Destroy, Lease::default()).unwrap();
+        assert_eq!(bring(), Committed::Ended);
+        assert_eq!(at.server.keys(), ["PHPREDIS_SESSION:a_GONE"]);
+    }
+}
+
+#[test]
 fn a_tombstone_goes_by_itself() {
     let at = by_tcp();
     let held = lease(&at.store, "a");

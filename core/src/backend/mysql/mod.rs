@@ -29,6 +29,7 @@ mod locks;
 mod statements;
 mod sweep;
 mod table;
+mod takes;
 mod target;
 mod visitors;
 mod widen;

@@ -45,14 +45,20 @@ elseif change ~= 'none' then
     return 6
   end
   local written
-  -- Most likely it is there, or is not, as at begin.
-  for _, condition in ipairs(existed and {'XX', 'NX'} or {'NX', 'XX'}) do
+  local insert = change == 'insert'
+  -- Most likely it is there, or is not, as at begin. What is inserted and existed was brought over from elsewhere, without
+  -- a lock: it is not to be here yet, nor to have ended here since.
+  for _, condition in ipairs(existed and not insert and {'XX', 'NX'} or {'NX', 'XX'}) do
+    if insert and existed and call('EXISTS', session) == 0 and call('EXISTS', gone) == 1 then
+      answer = 2
+      break
+    end
     if not staged then
       written = redis.pcall('SET', session, ARGV[7], 'PX', left, condition)
     elseif (call('EXISTS', session) == 1) == (condition == 'XX') then
       written = call('RENAME', staged, session)
     end
-    if written or change == 'insert' then
+    if written or insert then
       break
     elseif existed and call('EXISTS', gone) == 1 then
       answer = 2
