@@ -325,9 +325,9 @@ impl Thread {
         }
     }
 
-    /// The id of the session in use.
+    /// The id of the session in use, which is not what it was asked for by where another id led there.
     pub fn id(&self) -> Option<&[u8]> {
-        self.held.as_ref().map(|(_, held)| held.id())
+        self.held.as_ref().map(|(_, held)| held.own_id())
     }
 
     /// How the session in use, or the one closed last, fares.

@@ -7,6 +7,7 @@ use ext_php_rs::prelude::*;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use rustdb_core::error::Result;
 
+use crate::session_api::php_function;
 use crate::{ini, request};
 
 /// Adds the functions of this file to the module.
@@ -19,6 +20,15 @@ fn named(user: &Zval) -> PhpResult<String> {
     let user = user.dereference();
     let name = user.long().map(|number| number.to_string()).or_else(|| user.str().map(str::to_owned));
     name.ok_or_else(|| PhpException::from_message("rustdb: a user is named by a string or an integer".to_owned()))
+}
+
+/// The ids of the session of this request: of the one in use, and of PHP's own, which may be closed already, or in use
+/// by an object that the application registered.
+fn current() -> Vec<Box<[u8]>> {
+    let php = php_function(c"session_id");
+    let php = php.str().filter(|id| !id.is_empty()).map(|id| id.as_bytes().into());
+    let in_use = request::with(|thread| thread.id().map(Box::from));
+    php.into_iter().chain(in_use).collect()
 }
 
 /// Runs `work`, and makes an exception of what goes wrong.
@@ -36,12 +46,8 @@ fn attempt<T>(work: impl FnOnce() -> Result<T>) -> PhpResult<T> {
 #[php_function]
 pub fn rustdb_user_sessions(user: &Zval) -> PhpResult<ZBox<ZendHashTable>> {
     let user = named(user)?;
-    let (found, current) = attempt(|| {
-        request::with(|thread| {
-            let found = thread.sessions()?.of_user(&user, ini::format())?;
-            Ok((found, thread.id().map(<[u8]>::to_vec)))
-        })
-    })?;
+    let current = current();
+    let found = attempt(|| request::with(|thread| thread.sessions()?.of_user(&user, ini::format())))?;
     let mut list = ZendHashTable::new();
     for session in &found {
         let mut row = ZendHashTable::new();
@@ -49,7 +55,7 @@ pub fn rustdb_user_sessions(user: &Zval) -> PhpResult<ZBox<ZendHashTable>> {
         row.insert("expires", session.expires.0)?;
         row.insert("ip", session.visitor.ip())?;
         row.insert("user_agent", session.visitor.agent())?;
-        row.insert("current", current.as_deref() == Some(&*session.id))?;
+        row.insert("current", current.contains(&session.id))?;
         list.push(row)?;
     }
     Ok(list)
@@ -63,12 +69,7 @@ pub fn rustdb_user_sessions(user: &Zval) -> PhpResult<ZBox<ZendHashTable>> {
 #[php(defaults(keep_current = false))]
 pub fn rustdb_end_user_sessions(user: &Zval, keep_current: bool) -> PhpResult<i64> {
     let user = named(user)?;
-    let ended = attempt(|| {
-        request::with(|thread| {
-            let sessions = thread.sessions()?;
-            let kept = thread.id().filter(|_| keep_current);
-            sessions.end_of_user(&user, kept, ini::format())
-        })
-    })?;
+    let kept = if keep_current { current() } else { Vec::new() };
+    let ended = attempt(|| request::with(|thread| thread.sessions()?.end_of_user(&user, &kept, ini::format())))?;
     Ok(i64::try_from(ended).unwrap_or(i64::MAX))
 }

@@ -149,8 +149,9 @@ pub struct Whose<'a> {
     pub now: i64,
     /// The most that are wanted.
     pub limit: usize,
-    /// Whether a payload is a session of the user's, for a store that cannot tell otherwise.
-    pub is_theirs: &'a dyn Fn(&[u8]) -> bool,
+    /// Whether a payload is a session of the user's, for a store that cannot tell otherwise. `None`: it names nobody, as
+    /// far as can be read here; another site on the same store may know better.
+    pub is_theirs: &'a dyn Fn(&[u8]) -> Option<bool>,
 }
 
 /// A store that finds sessions by their user.

@@ -5,8 +5,11 @@
 mod contract_support;
 mod mysql_support;
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use contract_support::{id, in_an_hour, read, what_is_created_is_held, write};
@@ -262,6 +265,67 @@ fn a_lease_of_one_session_writes_no_other() {
     let held = begin(&store, "a");
     assert_eq!(commit(&store, "c", Change::Write(&record(b"x")), held.lease), Committed::LeaseLost);
     assert_eq!(read(&store, "c"), None);
+}
+
+/// A proxy of two connections, which has as many of its own to the server and may at any time let each go on where the
+/// other was.
+struct Swapping {
+    port: u16,
+    swapped: Arc<AtomicBool>,
+}
+
+impl Swapping {
+    fn to(port: u16) -> Swapping {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (own, swapped) = (listener.local_addr().unwrap().port(), Arc::new(AtomicBool::new(false)));
+        let servers = [(); 2].map(|()| TcpStream::connect(("127.0.0.1", port)).unwrap());
+        let clients: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
+        for (number, server) in servers.iter().enumerate() {
+            let (mut server, swapped, clients) = (server.try_clone().unwrap(), swapped.clone(), clients.clone());
+            std::thread::spawn(move || {
+                let mut buffer = [0; 16 << 10];
+                // A server speaks first, and to nobody before somebody has come.
+                wait_until("a client has come", || clients.lock().unwrap().len() > number);
+                while let Ok(length @ 1..) = server.read(&mut buffer) {
+                    let client = &clients.lock().unwrap()[number ^ usize::from(swapped.load(SeqCst))];
+                    let _ = (&mut &*client).write_all(&buffer[..length]);
+                }
+            });
+        }
+        let swap = swapped.clone();
+        std::thread::spawn(move || {
+            for (number, client) in listener.incoming().take(2).enumerate() {
+                let mut client = client.unwrap();
+                clients.lock().unwrap().push(client.try_clone().unwrap());
+                let (servers, swap) = (servers.each_ref().map(|server| server.try_clone().unwrap()), swap.clone());
+                std::thread::spawn(move || {
+                    let mut buffer = [0; 16 << 10];
+                    while let Ok(length @ 1..) = client.read(&mut buffer) {
+                        let server = &servers[number ^ usize::from(swap.load(SeqCst))];
+                        let _ = (&mut &*server).write_all(&buffer[..length]);
+                    }
+                });
+            }
+        });
+        Swapping { port: own, swapped }
+    }
+}
+
+#[test]
+fn a_proxy_that_hands_a_commit_to_a_connection_that_let_go_of_a_lease_writes_nothing() {
+    for server in servers() {
+        let database = server.database();
+        write(&machine(&url(server.port(), &database, "")), "b", b"before", in_an_hour());
+        let proxy = Swapping::to(server.port());
+        let [one, other] = [(); 2].map(|()| machine(&url(proxy.port, &database, "")));
+        let begun = begin(&one, "a");
+        assert_eq!(commit(&one, "a", Change::Write(&record(b"a")), begun.lease), Committed::Done);
+        let begun = begin(&other, "b");
+        proxy.swapped.store(true, SeqCst);
+        assert_eq!(commit(&other, "b", Change::Write(&record(b"after")), begun.lease), Committed::LeaseLost);
+        let looked = machine(&url(server.port(), &database, ""));
+        assert_eq!(read(&looked, "b").as_deref(), Some(b"before".as_slice()));
+    }
 }
 
 #[test]

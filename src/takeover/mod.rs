@@ -12,18 +12,16 @@ mod registration;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ffi::CStr;
-use std::ptr::null_mut;
 
 use ext_php_rs::ffi::{
-    ext_php_rs_sapi_globals, ext_php_rs_zend_string_init, ext_php_rs_zend_string_release, zend_call_known_function,
-    zend_execute_data, zend_fetch_function_str,
+    ext_php_rs_sapi_globals, ext_php_rs_zend_string_init, ext_php_rs_zend_string_release, zend_execute_data,
 };
 use ext_php_rs::types::Zval;
 use parking_lot::Mutex;
 use rustdb_core::error::{Error, Result};
 
 use crate::hook::Hook;
-use crate::session_api::zend_alter_ini_entry_chars;
+use crate::session_api::{php_function, zend_alter_ini_entry_chars};
 use crate::{ini, report};
 use names::Names;
 
@@ -117,16 +115,7 @@ fn is_possible() -> bool {
 
 /// Whether a session is active: asked as a script does, because the state itself lies elsewhere in every version.
 fn is_active() -> bool {
-    const NAME: &CStr = c"session_status";
-    let mut status = Zval::new();
-    // SAFETY: PHP's own function, which takes no arguments and returns a number; null where it was disabled.
-    unsafe {
-        let function = zend_fetch_function_str(NAME.as_ptr(), NAME.count_bytes());
-        if !function.is_null() {
-            zend_call_known_function(function, null_mut(), null_mut(), &raw mut status, 0, null_mut(), null_mut());
-        }
-    }
-    status.long() == Some(ACTIVE)
+    php_function(c"session_status").long() == Some(ACTIVE)
 }
 
 fn with_names<T>(look: impl FnOnce(&Names) -> Option<T>) -> Option<T> {

@@ -1,8 +1,6 @@
 //! Whose sessions they are: who used one last is noted with each write and touch (`rustdb.track`), the user by what the
 //! session itself says (`rustdb.user_key`), so that all sessions of a user can be listed and ended.
 
-use std::borrow::Cow;
-
 use memchr::memmem::Finder;
 
 use super::{Held, Sessions};
@@ -71,9 +69,9 @@ impl Sessions {
     /// lays out sessions.
     pub fn of_user(&self, user: &str, format: Option<Format>) -> Result<Vec<Listed>> {
         let User::Is(user) = User::by(user) else { return Ok(Vec::new()) };
-        let is_theirs = |payload: &[u8]| {
-            let named = format.map(|format| user_in(payload, format, &self.user_keys));
-            named == Some(User::Is(Cow::Borrowed(&user)))
+        let is_theirs = |payload: &[u8]| match user_in(payload, format?, &self.user_keys) {
+            User::Is(named) => Some(named == user),
+            User::Unknown | User::Nobody => None,
         };
         let mut found =
             self.host.of_user(Whose { user: &user, now: now(), limit: MOST_LISTED, is_theirs: &is_theirs })?;
@@ -81,14 +79,14 @@ impl Sessions {
         Ok(found)
     }
 
-    /// Ends the sessions of a user, but not `kept`; returns how many there were. A request that has one of them in use does
+    /// Ends the sessions of a user, but not those of the ids `kept`; returns how many there were. A request that has one of them in use does
     /// not bring it back.
-    pub fn end_of_user(&self, user: &str, kept: Option<&[u8]>, format: Option<Format>) -> Result<u64> {
+    pub fn end_of_user(&self, user: &str, kept: &[Box<[u8]>], format: Option<Format>) -> Result<u64> {
         let mut ended = 0;
         loop {
             let mut found = self.of_user(user, format)?;
             let all = found.len() < MOST_LISTED;
-            found.retain(|listed| Some(&*listed.id) != kept);
+            found.retain(|listed| !kept.contains(&listed.id));
             for listed in &found {
                 self.end(SessionId::parse(&listed.id)?)?;
                 ended += 1;
@@ -101,14 +99,12 @@ impl Sessions {
 
     /// Ends a session without waiting for who has it in use: what that one writes in the end is refused.
     fn end(&self, id: SessionId<'_>) -> Result<()> {
+        if let Some(old) = &self.migration {
+            // As long as the session is here nobody looks for its old copy; afterwards anybody might bring that over.
+            old.remove(id).or_else(|error| if old.outlives(id, now()).is_some() { Err(error) } else { Ok(()) })?;
+        }
         self.host.store().commit(id, Change::Destroy, Lease::default())?;
         self.host.wake_after_write();
-        self.flush_if_through(id)?;
-        match &self.migration {
-            Some(old) => {
-                old.remove(id).or_else(|error| if old.outlives(id, now()).is_some() { Err(error) } else { Ok(()) })
-            }
-            None => Ok(()),
-        }
+        self.flush_if_through(id)
     }
 }

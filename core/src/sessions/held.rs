@@ -45,6 +45,11 @@ impl Held {
         self.asked.as_deref().unwrap_or(&self.id)
     }
 
+    /// The id that the store has it by.
+    pub fn own_id(&self) -> &[u8] {
+        &self.id
+    }
+
     /// The id that it goes by from now on, if it was asked for by one that leads there.
     pub fn take_its_own_id(&mut self) -> Option<&[u8]> {
         self.asked.take().map(|_| &*self.id)

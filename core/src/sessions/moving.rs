@@ -8,6 +8,7 @@ use crate::migrate::Migration;
 use crate::record::{Expiry, Record, SessionId};
 use crate::shared::Counter;
 use crate::store::{Access, Begun, Change, Committed, Found, Lease};
+use crate::visitor::{User, Visitor};
 
 impl Sessions {
     /// Brings a session that the store does not have over from where it was kept before. `begun`: what the store answered,
@@ -105,6 +106,7 @@ impl Sessions {
         let Err(error) = old.remove(id) else { return Ok(None) };
         let Some(end) = old.outlives(id, now) else { return Ok(None) };
         self.host.notices().note(error);
-        Ok(Some(Record::new(Vec::new(), end.max(Expiry::after(now, lifetime)))))
+        let nobody = Visitor::new(&User::Nobody, None, None);
+        Ok(Some(Record { visitor: nobody, ..Record::new(Vec::new(), end.max(Expiry::after(now, lifetime))) }))
     }
 }

@@ -31,7 +31,7 @@ pub fn write_of(store: &dyn Store, name: &str, user: &User<'_>, expires: Expiry)
 
 /// The sessions of a user, in the order of their ids. Those that name the user inside are the user's.
 pub fn of_user(store: &dyn ByUser, user: &str) -> Vec<String> {
-    let is_theirs = |payload: &[u8]| payload == format!("user|s:{}:\"{user}\";", user.len()).as_bytes();
+    let is_theirs = |payload: &[u8]| Some(payload == format!("user|s:{}:\"{user}\";", user.len()).as_bytes());
     let found = store.of_user(Whose { user, now: now(), limit: 100, is_theirs: &is_theirs }).unwrap();
     let mut ids: Vec<_> = found.iter().map(|listed| String::from_utf8(listed.id.to_vec()).unwrap()).collect();
     ids.sort();
@@ -62,7 +62,7 @@ pub fn check_users(store: &impl ByUser) {
     let visitor = Visitor::new(&user("41"), None, None);
     let touch = Change::Touch(Expiry(now() + 9000), &visitor);
     assert_eq!(store.commit(id("a3"), touch, begun.lease).unwrap(), Committed::Done);
-    let whose = Whose { user: "41", now: now(), limit: 100, is_theirs: &|payload| payload.starts_with(b"user|") };
+    let whose = Whose { user: "41", now: now(), limit: 100, is_theirs: &|payload| Some(payload.starts_with(b"user|")) };
     let found = store.of_user(whose).unwrap();
     let touched = found.iter().find(|listed| *listed.id == *b"a3").unwrap();
     assert!((now() + 8990..now() + 9010).contains(&touched.expires.0), "{touched:?}");

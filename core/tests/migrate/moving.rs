@@ -1,12 +1,15 @@
 //! What holds for every place that sessions come from.
 
+use rustdb_core::contents::Format;
 use rustdb_core::sessions::{Client, Intent, Source};
 use rustdb_core::store::Access;
 
 use crate::contract_support::id;
-use crate::here::Here;
+use crate::here::{Here, LIFETIME};
 use crate::memcached::Memcached;
+use crate::mysql_support::Mariadb;
 use crate::places::{Files, Hashes, Keys, PROCESSWIRE, Place, Rows, SYMFONY, USERFROSTING};
+use crate::server::Server;
 
 const PAYLOAD: &[u8] = "account|a:1:{s:15:\"current_user_id\";i:1;}name|s:2:\"Ж\";".as_bytes();
 
@@ -165,4 +168,41 @@ fn accesses(at: &impl Place) {
     assert!(here.begin("nobody", Access::ExclusiveIfExists).is_none());
     assert_eq!(here.find("nobody"), None);
     assert!(begun.elapsed() < std::time::Duration::from_secs(10));
+}
+
+#[test]
+fn all_sessions_of_a_user_end_with_their_old_copies_or_are_left_as_they_are() {
+    let redis = Server::start(&[]);
+    redis.tell(&["SET", "PHPREDIS_SESSION:a", "account|a:1:{s:15:\"current_user_id\";i:1;}old|i:1;", "EX", "1000"]);
+    let here = Here::new(&redis.socket_url());
+    let by_php = || Client { format: Some(Format::Php), ..Client::default() };
+    let now: &[u8] = b"account|a:1:{s:15:\"current_user_id\";i:1;}new|i:1;";
+    let mut held = here.begin("a", Access::Exclusive).unwrap();
+    here.sessions.commit(&mut held, Intent::Write(now), LIFETIME, &by_php).unwrap();
+    here.sessions.release(held);
+    redis.tell(&["ACL", "SETUSER", "default", "-del", "-unlink"]);
+    here.sessions.end_of_user("1", &[], Some(Format::Php)).unwrap_err();
+    assert_eq!(here.find("a").as_deref(), Some(now));
+    redis.tell(&["ACL", "SETUSER", "default", "+@all"]);
+    assert_eq!(here.sessions.end_of_user("1", &[], Some(Format::Php)).unwrap(), 1);
+    assert_eq!(here.find("a"), None);
+    assert_eq!(redis.number(&["EXISTS", "PHPREDIS_SESSION:a"]), 0);
+}
+
+#[test]
+fn what_takes_the_place_of_an_ended_session_is_nobodys() {
+    let redis = Server::start(&[]);
+    redis.tell(&["SET", "PHPREDIS_SESSION:a", "account|a:1:{s:15:\"current_user_id\";i:1;}", "EX", "1000"]);
+    let at = Mariadb::shared();
+    let here = Here::on_server(&crate::mysql_support::url(at.port(), &at.database(), ""), &redis.socket_url());
+    let by_php = || Client { format: Some(Format::Php), ..Client::default() };
+    let mut held = here.begin("a", Access::Exclusive).unwrap();
+    let changed = b"account|a:1:{s:15:\"current_user_id\";i:1;}new|i:1;";
+    here.sessions.commit(&mut held, Intent::Write(changed), LIFETIME, &by_php).unwrap();
+    here.sessions.release(held);
+    assert_eq!(here.sessions.of_user("1", Some(Format::Php)).unwrap().len(), 1);
+    redis.tell(&["ACL", "SETUSER", "default", "-del", "-unlink"]);
+    here.destroy("a");
+    assert_eq!(here.find("a").as_deref(), Some(b"".as_slice()));
+    assert_eq!(here.sessions.of_user("1", Some(Format::Php)).unwrap(), []);
 }

@@ -42,7 +42,7 @@ fn in_a_table_without_users_the_sessions_tell_themselves() {
     let many = format!("SELECT CONCAT('s',seq),{payload},{},1 FROM {}", in_an_hour().0, numbers(1000));
     at.sql(&format!("INSERT INTO sessions {many}"));
     let find = |user: &str, limit: usize| {
-        let is_theirs = |payload: &[u8]| payload == format!("user|i:{user};").as_bytes();
+        let is_theirs = |payload: &[u8]| Some(payload == format!("user|i:{user};").as_bytes());
         at.store.of_user(Whose { user, now: now(), limit, is_theirs: &is_theirs }).unwrap()
     };
     let found = find("41", 5000);
@@ -79,7 +79,7 @@ fn the_sessions_of_a_user_are_found_by_an_index_and_without_one() {
         rows.iter().map(|(_, count)| count).sum()
     };
     let find = || {
-        let whose = Whose { user: "s7", now: now(), limit: 100, is_theirs: &|_| true };
+        let whose = Whose { user: "s7", now: now(), limit: 100, is_theirs: &|_| Some(true) };
         store.of_user(whose).unwrap().len()
     };
     let before = looked_at();

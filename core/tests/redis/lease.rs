@@ -260,3 +260,16 @@ fn many_sessions_are_prolonged_in_one_round_trip() {
     }
     assert_eq!(server.keys(), [] as [&str; 0]);
 }
+
+#[test]
+fn a_payload_that_did_not_arrive_is_not_taken_for_what_is_there() {
+    let server = Server::start(&[]);
+    let commit = include_str!("../../src/backend/redis/commit.lua");
+    for there in ["", "x"] {
+        server.tell(&["SET", "s", there]);
+        server.tell(&["SET", "l", "somebody else"]);
+        let keys = ["s", "l", "g", "w", "n", "staged"];
+        let arguments = ["token", "write", "1", "0", "60000", "300000", "", "1"];
+        assert_eq!(server.number(&[&["EVAL", commit, "6"], &keys[..], &arguments[..]].concat()), 3, "{there:?}");
+    }
+}

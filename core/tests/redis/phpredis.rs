@@ -176,7 +176,7 @@ fn what_phpredis_wrote_is_found_by_its_user_when_rustdb_has_touched_it_and_is_no
     let mut php = Php::start(&server, &[]);
     assert_eq!(php.count(), 1);
     php.finish();
-    let is_theirs = |payload: &[u8]| payload.starts_with(b"n|i:");
+    let is_theirs = |payload: &[u8]| Some(payload.starts_with(b"n|i:"));
     let of_user = || store.of_user(Whose { user: "41", now: now(), limit: 10, is_theirs: &is_theirs }).unwrap();
     assert!(of_user().is_empty());
     let visitor = Visitor::new(&User::Is("41".into()), None, None);

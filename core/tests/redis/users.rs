@@ -163,7 +163,7 @@ fn a_limit_is_kept_without_looking_at_everything() {
     for number in 0..100 {
         write_of(&store, &format!("s{number}"), &emma(), Expiry(now() + 1000 + number));
     }
-    let whose = Whose { user: "41", now: now(), limit: 40, is_theirs: &|_| true };
+    let whose = Whose { user: "41", now: now(), limit: 40, is_theirs: &|_| Some(true) };
     let looked = server.calls("get");
     let mut found: Vec<String> =
         store.of_user(whose).unwrap().iter().map(|listed| String::from_utf8_lossy(&listed.id).into_owned()).collect();
@@ -282,7 +282,7 @@ fn a_hint_that_cannot_be_made_fails_nothing_and_is_told() {
     let notices = store.notices().take();
     assert_eq!(notices.len(), 1);
     assert!(notices[0].to_string().contains("not found by their user"), "{}", notices[0]);
-    let whose = Whose { user: "41", now: now(), limit: 10, is_theirs: &|_| true };
+    let whose = Whose { user: "41", now: now(), limit: 10, is_theirs: &|_| Some(true) };
     assert_eq!(store.of_user(whose).unwrap_err().kind(), ErrorKind::Refused);
     assert_eq!(server.text(&["GET", SET]).as_deref(), Some("somebody else's"));
     // Whoever may not use sorted sets, as those whose rights are from before.

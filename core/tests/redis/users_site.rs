@@ -70,7 +70,7 @@ impl Site {
     fn new(settings: &[(&str, &str)]) -> Site {
         let directory = tempfile::tempdir().unwrap();
         let value = |(name, default): &(&str, &str)| {
-            let given = [("user_key", "user")].iter().chain(settings).find(|(entry, _)| entry == name).copied();
+            let given = settings.iter().chain(&[("user_key", "user")]).find(|(entry, _)| entry == name).copied();
             given.map_or(*default, |(_, value)| value).to_owned()
         };
         let save_path = directory.path().display().to_string();
@@ -110,14 +110,27 @@ fn one_machine_alone_finds_and_ends_the_sessions_of_a_user() {
         site.end(site.begin("n", Access::Exclusive), Intent::Write(b"n|i:1;user|i:41;"));
         assert_eq!(site.of_user(), ["a", "b", "c", "n"]);
         site.end(site.begin("b", Access::Exclusive), Intent::Destroy);
-        site.end(site.begin("c", Access::Exclusive), Intent::Write(b"n|i:2;"));
+        site.end(site.begin("c", Access::Exclusive), Intent::Write(b"user|i:7;"));
         assert_eq!(site.of_user(), ["a", "n"]);
-        assert_eq!(site.sessions.end_of_user("41", Some(b"n"), Some(Format::Php)).unwrap(), 1);
+        assert_eq!(site.sessions.end_of_user("41", &[Box::from(&b"n"[..])], Some(Format::Php)).unwrap(), 1);
         assert_eq!(site.of_user(), ["n"]);
         let set = format!("{prefix}:_USER_41");
         assert_eq!(server.tell(&["ZRANGE", &set, "0", "-1"]), Value::Array(vec![Value::BulkString(b"n".to_vec())]));
         assert!(site.sessions.host().take_notices().is_empty());
     }
+}
+
+#[test]
+fn who_reads_sessions_in_another_way_takes_none_from_their_user() {
+    let server = Server::start(&[]);
+    let url = server.url();
+    let site = Site::new(&[("store", &url)]);
+    let another = Site::new(&[("store", &url), ("user_key", "account.id")]);
+    site.end(site.begin("a", Access::Fresh), Intent::Write(THEIRS));
+    // As a script with a serializer that is not read, and another application on the same server.
+    assert_eq!(site.sessions.of_user("41", None).unwrap(), []);
+    assert_eq!(another.sessions.end_of_user("41", &[], Some(Format::Php)).unwrap(), 0);
+    assert_eq!(site.sessions.end_of_user("41", &[], Some(Format::Php)).unwrap(), 1);
 }
 
 #[test]

@@ -83,6 +83,6 @@ impl Table {
         let id = SessionId::parse(row.first()?.as_deref()?).ok()?.as_bytes().into();
         let (payload, expires) = self.decode(&row[1..])?;
         let visitor = Visitor::new(&User::by(whose.user), None, None);
-        (whose.is_theirs)(&payload?).then_some(Listed { id, expires, visitor })
+        ((whose.is_theirs)(&payload?) == Some(true)).then_some(Listed { id, expires, visitor })
     }
 }

@@ -127,9 +127,10 @@ pub(super) fn let_go(name: &str) -> String {
     format!("DO RELEASE_LOCK('{name}')")
 }
 
-/// Gives the lock back, and notes for [`WAS_OURS`] whether it was ours.
+/// Gives the lock back, and notes for [`WAS_OURS`] whether it was ours. As text: the number 1 would be equal to every
+/// [`Hold::guard`], of whose text a comparison with a number takes no more than the 1 that it begins with.
 pub(super) fn let_go_and_note(name: &str) -> String {
-    format!("SET @rustdb=RELEASE_LOCK('{name}')")
+    format!("SET @rustdb=CONCAT(RELEASE_LOCK('{name}'))")
 }
 
 /// Answers 1 if the lock that was given back last was ours.

@@ -3,7 +3,8 @@
 //! A session's key has no room for its user, as it is phpredis's. So a commit that knows the user notes the session in the
 //! user's set, beside the change and in the same round trip: what is there is a hint, and no more. It is made whether the
 //! change is carried out or not, and stays when the session ends or becomes somebody else's, because who that is costs no
-//! round trip to find out; whoever lists sessions looks at each of them, and removes what is not the user's. So a
+//! round trip to find out; whoever lists sessions looks at each of them, and removes what is gone or somebody else's; a
+//! session that names nobody stays, as another site on this server may read it in another way. So a
 //! hint may be too many, and may be missing for a while: where it was lost (an eviction, a flush, a failure, which is noted
 //! and fails nothing), the next write or touch of the session makes it again. On one server it comes after the change, so
 //! whoever finds it finds the change; in a cluster it may come a moment before it (beside.rs), and be lost to somebody who
@@ -34,6 +35,16 @@ struct Hint {
     id: Vec<u8>,
     /// As the server wrote it.
     score: Vec<u8>,
+}
+
+/// Where a hint leads to.
+enum Led {
+    /// To a session of the user's.
+    Listed(Listed),
+    /// To none of the user's.
+    Astray,
+    /// To one that names nobody who can be read here.
+    Unread,
 }
 
 impl Redis {
@@ -83,8 +94,8 @@ impl Redis {
         Ok(hints)
     }
 
-    /// The sessions that hints lead to, as far as they are the user's.
-    fn look_at(&self, hints: &[Hint], whose: Whose<'_>) -> Result<Vec<Option<Listed>>> {
+    /// Where hints lead to.
+    fn look_at(&self, hints: &[Hint], whose: Whose<'_>) -> Result<Vec<Led>> {
         // Somebody else may have put there what is no id.
         let ids: Vec<_> = hints.iter().map(|hint| SessionId::parse(&hint.id).ok()).collect();
         let calls = ids.iter().flatten().map(|id| self.look_call(*id, 0, &Looking::default())).collect();
@@ -93,15 +104,19 @@ impl Redis {
         let mut listed = Vec::with_capacity(hints.len());
         for id in ids {
             listed.push(match id {
-                None => None,
+                None => Led::Astray,
                 Some(id) => {
                     let answer = answers.next().ok_or_else(|| self.link.strange())??;
                     match self.read_look(id, 0, false, answer)? {
-                        Look::Record(record) if (whose.is_theirs)(&record.payload) => {
-                            let id = id.as_bytes().into();
-                            Some(Listed { id, expires: record.expires, visitor: visitor.clone() })
-                        }
-                        _ => None,
+                        Look::Record(record) => match (whose.is_theirs)(&record.payload) {
+                            Some(true) => {
+                                let id = id.as_bytes().into();
+                                Led::Listed(Listed { id, expires: record.expires, visitor: visitor.clone() })
+                            }
+                            Some(false) => Led::Astray,
+                            None => Led::Unread,
+                        },
+                        Look::Missing | Look::Held(_) => Led::Astray,
                     }
                 }
             });
@@ -140,10 +155,11 @@ impl ByUser for Redis {
             while !rest.is_empty() && found.len() < whose.limit {
                 let batch;
                 (batch, rest) = rest.split_at(rest.len().min(AT_ONCE).min(whose.limit - found.len()));
-                for (hint, listed) in batch.iter().zip(self.look_at(batch, whose)?) {
-                    match listed {
-                        Some(listed) => found.push(listed),
-                        None => stale.push(hint),
+                for (hint, led) in batch.iter().zip(self.look_at(batch, whose)?) {
+                    match led {
+                        Led::Listed(listed) => found.push(listed),
+                        Led::Astray => stale.push(hint),
+                        Led::Unread => {}
                     }
                 }
             }

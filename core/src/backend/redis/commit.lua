@@ -19,9 +19,15 @@ if token ~= '' then
   if holder ~= token then
     answer = holder and 3 or 5
     -- If this is what an earlier call has done, somebody has merely come after it.
-    if holder and again and change == 'write'
-      and call('GET', session) == (staged and call('GET', staged) or ARGV[7]) then
-      answer = 0
+    if holder and again and change == 'write' then
+      local wanted = ARGV[7]
+      if staged then
+        -- Nothing is equal to what did not arrive, nor is what is missing.
+        wanted = call('GET', staged) or nil
+      end
+      if call('GET', session) == wanted then
+        answer = 0
+      end
     end
     if staged then
       call('DEL', staged)

@@ -20,6 +20,7 @@ use crate::entry::{self, HEADER, Stamp};
 use crate::owner::Owner;
 use crate::record::{Expiry, Record, SessionId};
 use crate::shared::{Counter, Shared};
+use crate::visitor::{User, Visitor};
 
 /// A directory with a buffer in it, beside which `/dev/shm` is left alone.
 pub(super) struct Scene {
@@ -79,6 +80,39 @@ fn payload(buffer: &Buffer, name: &str) -> Option<Vec<u8>> {
     match buffer.read(id(name)).unwrap() {
         Lookup::Session(record) => Some(record.payload.into_owned()),
         _ => None,
+    }
+}
+
+#[test]
+fn a_visitor_comes_back_with_payloads_of_every_length_up_to_the_largest() {
+    let scene = Scene::new();
+    let buffer = scene.open(SMALL);
+    let text = "x".repeat(400);
+    let visitors = [
+        Visitor::UNKNOWN,
+        Visitor::new(&User::Nobody, None, None),
+        Visitor::new(&User::Is("7".into()), Some("::1"), Some(b"Mozilla")),
+        Visitor::new(
+            &User::Is(text[..191].into()),
+            Some("2001:db8:1111:2222:3333:4444:5555:6666"),
+            Some(text.as_bytes()),
+        ),
+    ];
+    for visitor in &visitors {
+        let most = largest(&buffer) - visitor.as_bytes().len();
+        for length in (0..20).chain(250..260).chain(most - 10..=most) {
+            for name in ["a", "seven77", "eight888", "nine99999", &text[..256]] {
+                let payload: Vec<u8> = (0..length).map(|number| number as u8).collect();
+                let written = Record { visitor: visitor.clone(), ..record(payload) };
+                assert!(buffer.takes(&written));
+                while buffer.put(id(name), Value::Session(&written), true, &|_| true).unwrap() == Put::Full {
+                    flush(&buffer);
+                }
+                assert_eq!(buffer.read(id(name)).unwrap(), Lookup::Session(written), "{length} {name}");
+                flush(&buffer);
+            }
+        }
+        assert!(!buffer.takes(&Record { visitor: visitor.clone(), ..record(vec![0; most + 1]) }));
     }
 }
 
