@@ -19,20 +19,22 @@ namespace {
      * The sessions of a user that have not ended, at most 1,000, the one that ends last first. Whose a session is, it says
      * itself, at the paths of `rustdb.user_key`; what is kept of a visitor, `rustdb.track` says.
      *
+     * @param int|string $user
      * @return list<array{id: string, expires: int, ip: ?string, user_agent: ?string, current: bool}> `expires` in seconds
      *     since 1970; `ip` and `user_agent` of the last request, null where they are not known; `current`: it is the session
      *     of this request
-     * @throws Exception when the store cannot be used
+     * @throws Exception when the store cannot be used, or the user is neither an integer nor a string
      */
-    function rustdb_user_sessions(int|string $user): array {}
+    function rustdb_user_sessions(mixed $user): array {}
 
     /**
      * Ends all sessions of a user, or all but that of this request, and returns how many there were. A request that has one
      * of them in use does not bring it back.
      *
-     * @throws Exception when the store cannot be used
+     * @param int|string $user
+     * @throws Exception when the store cannot be used, or the user is neither an integer nor a string
      */
-    function rustdb_end_user_sessions(int|string $user, bool $keep_current = false): int {}
+    function rustdb_end_user_sessions(mixed $user, bool $keep_current = false): int {}
 }
 
 namespace Rustdb {

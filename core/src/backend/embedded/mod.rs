@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! 's' id             a session: 8 bytes that say where it stands in the expiry index, then its entry (crate::entry)
-//! 'm'                the format of all this, 2, as one byte, and the store's mark: 8 random bytes, by which a buffer knows
+//! 'm'                the format of all this, 3, as one byte, and the store's mark: 8 random bytes, by which a buffer knows
 //!                    that it belongs to this very file
 //! 'x' time id        the expiry index: time as 8 bytes, big-endian, so that the earliest comes first; empty value
 //! 'u' user 0 id      the index of users (crate::visitor), whose names have no zero; empty value
@@ -44,7 +44,9 @@ pub struct Embedded {
 }
 
 /// The format of the file.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
+/// The one before, which knew no visitors. Such a file is read as it is, and becomes one of this format when it is opened.
+const FORMAT_BEFORE: u8 = 2;
 /// The most bytes of sessions that one sweep moves in the index: with a session its whole value is written again.
 const MOST_MOVED: usize = 4 << 20;
 
@@ -92,29 +94,31 @@ impl Embedded {
     fn read_mark(&self) -> Result<u64> {
         let found: Option<Box<[u8]>> =
             self.read()?.get(b"m").map(|value| value.map(Box::from)).map_err(|code| self.failed("read", code))?;
-        match found.as_deref() {
-            None => {
-                let mark: [u8; 8] = rand::rng().random();
-                self.transact(|txn| {
-                    txn.put(b"m", 9, |out| {
-                        out[0] = FORMAT;
-                        out[1..].copy_from_slice(&mark);
-                    })
-                })?;
-                Ok(u64::from_le_bytes(mark))
+        let (format, mark) = match found.as_deref() {
+            None => (None, rand::rng().random()),
+            Some([format @ (FORMAT | FORMAT_BEFORE), mark @ ..]) if mark.len() == 8 => {
+                (Some(*format), *mark.first_chunk().expect("it has 8 bytes"))
             }
-            Some([FORMAT, mark @ ..]) if mark.len() == 8 => {
-                Ok(u64::from_le_bytes(*mark.first_chunk().expect("it has 8 bytes")))
+            Some(_) => {
+                return Err(Error::new(
+                    ErrorKind::InUse,
+                    format!(
+                        "the session store {} was written by another version of rustdb; stop PHP, move it away, and start PHP \
+                         again (its sessions end), or go back to that version",
+                        self.path.display()
+                    ),
+                ));
             }
-            Some(_) => Err(Error::new(
-                ErrorKind::InUse,
-                format!(
-                    "the session store {} was written by another version of rustdb; stop PHP, move it away, and start PHP \
-                     again (its sessions end), or go back to that version",
-                    self.path.display()
-                ),
-            )),
+        };
+        if format != Some(FORMAT) {
+            self.transact(|txn| {
+                txn.put(b"m", 9, |out| {
+                    out[0] = FORMAT;
+                    out[1..].copy_from_slice(&mark);
+                })
+            })?;
         }
+        Ok(u64::from_le_bytes(mark))
     }
 
     fn read(&self) -> Result<Read<'_>> {
@@ -434,5 +438,35 @@ impl Sweep for Embedded {
             })?,
         };
         Ok(Swept { collected, kept: kept as u64, more })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note_format(store: &Embedded, format: u8) {
+        let mark = store.mark.to_le_bytes();
+        store.transact(|txn| txn.put(b"m", 9, |out| out.copy_from_slice(&[&[format], &mark[..]].concat()))).unwrap();
+    }
+
+    #[test]
+    fn a_file_of_the_format_before_goes_on_as_one_of_this() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Embedded::open(directory.path(), false);
+        let id = SessionId::parse(b"a").unwrap();
+        let store = open().unwrap().0;
+        let record = Record::new(b"data".as_slice(), Expiry(i64::MAX));
+        store.commit(id, Change::Write(&record), Lease::default()).unwrap();
+        note_format(&store, FORMAT_BEFORE);
+        let mark = store.mark();
+        drop(store);
+        let store = open().unwrap().0;
+        assert_eq!(store.mark(), mark);
+        assert_eq!(store.find(id).unwrap(), Some(record));
+        assert_eq!(store.read().unwrap().get(b"m").unwrap().unwrap()[0], FORMAT);
+        note_format(&store, FORMAT + 1);
+        drop(store);
+        assert_eq!(open().unwrap_err().kind(), ErrorKind::InUse);
     }
 }
