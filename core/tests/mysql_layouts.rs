@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use contract_support::{id, in_an_hour, read, write};
 use mysql::prelude::Queryable;
-use mysql_support::{Mariadb, begin, commit, machine, numbers, payload, url, wait_until};
+use mysql_support::{Mariadb, begin, commit, machine, numbers, payload, tables, url, wait_until};
 use rustdb_core::backend::mysql::Mysql;
 use rustdb_core::entry;
 use rustdb_core::error::ErrorKind;
@@ -32,29 +32,17 @@ struct Owner {
 
 const USERFROSTING: Owner = Owner {
     name: "userfrosting",
-    ddl: "CREATE TABLE sessions (id varchar(255) NOT NULL, user_id int NULL, ip_address varchar(45) NULL, \
-          user_agent text NULL, payload text NOT NULL, last_activity int NOT NULL, UNIQUE sessions_id_unique (id)) \
-          DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci",
+    ddl: tables::USERFROSTING,
     options: "&lifetime=3600",
     insert: "INSERT INTO sessions (id,payload,last_activity) VALUES ('{id}',TO_BASE64(x'{payload}'),{used})",
     select: "SELECT FROM_BASE64(payload),last_activity FROM sessions WHERE id='{id}'",
 };
 
-const LARAVEL: Owner = Owner {
-    name: "laravel",
-    ddl: "CREATE TABLE sessions (id varchar(255) NOT NULL PRIMARY KEY, user_id bigint unsigned NULL, \
-          ip_address varchar(45) NULL, user_agent text NULL, payload longtext NOT NULL, last_activity int NOT NULL, \
-          INDEX sessions_user_id_index (user_id), INDEX sessions_last_activity_index (last_activity)) \
-          DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci",
-    ..USERFROSTING
-};
+const LARAVEL: Owner = Owner { name: "laravel", ddl: tables::LARAVEL, ..USERFROSTING };
 
 const PROCESSWIRE: Owner = Owner {
     name: "processwire",
-    ddl: "CREATE TABLE sessions (id char(32) NOT NULL, user_id int unsigned NOT NULL, pages_id int unsigned NOT NULL, \
-          data mediumtext NOT NULL, ts timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, \
-          ip int unsigned NOT NULL DEFAULT 0, ua varchar(250) NOT NULL DEFAULT '', PRIMARY KEY (id), \
-          INDEX pages_id (pages_id), INDEX user_id (user_id), INDEX ts (ts)) ENGINE=InnoDB DEFAULT CHARSET=utf8",
+    ddl: tables::PROCESSWIRE,
     options: "&lifetime=3600",
     insert: "INSERT INTO sessions (id,user_id,pages_id,data,ts,ip,ua) \
              VALUES ('{id}',41,1,x'{payload}',FROM_UNIXTIME({used}),1,'x')",
@@ -63,9 +51,7 @@ const PROCESSWIRE: Owner = Owner {
 
 const SYMFONY: Owner = Owner {
     name: "symfony",
-    ddl: "CREATE TABLE sessions (sess_id VARBINARY(128) NOT NULL PRIMARY KEY, sess_data BLOB NOT NULL, \
-          sess_lifetime INTEGER UNSIGNED NOT NULL, sess_time INTEGER UNSIGNED NOT NULL, \
-          INDEX sess_lifetime_idx (sess_lifetime)) COLLATE utf8mb4_bin, ENGINE = InnoDB",
+    ddl: tables::SYMFONY,
     options: "",
     insert: "INSERT INTO sessions VALUES ('{id}',x'{payload}',{used}+3600,{used})",
     select: "SELECT sess_data,sess_lifetime-3600 FROM sessions WHERE sess_id='{id}'",

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use contract_support::{id, in_an_hour, read, write};
 use mysql::prelude::Queryable;
+use mysql_support::tables::{PROCESSWIRE, SYMFONY, USERFROSTING};
 use mysql_support::{Mariadb, PASSWORD, begin, commit, machine, url};
 use rustdb_core::backend::mysql::Mysql;
 use rustdb_core::entry;
@@ -15,19 +16,6 @@ use rustdb_core::error::ErrorKind;
 use rustdb_core::record::Record;
 use rustdb_core::server::Server;
 use rustdb_core::store::{Access, Batch, Change, Committed, Store};
-
-const USERFROSTING: &str = "CREATE TABLE sessions (id varchar(255) NOT NULL, user_id int NULL, ip_address varchar(45) \
-    NULL, user_agent text NULL, payload text NOT NULL, last_activity int NOT NULL, UNIQUE sessions_id_unique (id)) \
-    DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci";
-
-const PROCESSWIRE: &str = "CREATE TABLE sessions (id char(32) NOT NULL, user_id int unsigned NOT NULL, pages_id int \
-    unsigned NOT NULL, data mediumtext NOT NULL, ts timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, ip int unsigned NOT \
-    NULL DEFAULT 0, ua varchar(250) NOT NULL DEFAULT '', PRIMARY KEY (id), INDEX pages_id (pages_id), INDEX user_id \
-    (user_id), INDEX ts (ts)) ENGINE=InnoDB DEFAULT CHARSET=utf8";
-
-const SYMFONY: &str = "CREATE TABLE sessions (sess_id VARBINARY(128) NOT NULL PRIMARY KEY, sess_data BLOB NOT NULL, \
-    sess_lifetime INTEGER UNSIGNED NOT NULL, sess_time INTEGER UNSIGNED NOT NULL, INDEX sess_lifetime_idx \
-    (sess_lifetime)) COLLATE utf8mb4_bin, ENGINE = InnoDB";
 
 /// A server with room for large statements, with a table of this kind.
 fn place(server: &Mariadb, ddl: &str) -> (String, String) {

@@ -9,7 +9,7 @@ use rustdb_core::record::now;
 use tempfile::TempDir;
 
 use crate::memcached::Memcached;
-use crate::mysql_support::{Mariadb, url};
+use crate::mysql_support::{Mariadb, tables, url};
 use crate::server::Server;
 
 /// How long sessions live there after their last use.
@@ -159,19 +159,14 @@ pub struct Owner {
 }
 
 pub static USERFROSTING: Owner = Owner {
-    ddl: "CREATE TABLE sessions (id varchar(255) NOT NULL, user_id int NULL, ip_address varchar(45) NULL, \
-          user_agent text NULL, payload text NOT NULL, last_activity int NOT NULL, UNIQUE sessions_id_unique (id)) \
-          DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci",
+    ddl: tables::USERFROSTING,
     options: "&lifetime=3600",
     id: "id",
     insert: "INSERT INTO sessions (id,payload,last_activity) VALUES ('{id}',TO_BASE64(x'{payload}'),{used})",
 };
 
 pub static PROCESSWIRE: Owner = Owner {
-    ddl: "CREATE TABLE sessions (id char(32) NOT NULL, user_id int unsigned NOT NULL, pages_id int unsigned NOT NULL, \
-          data mediumtext NOT NULL, ts timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, \
-          ip int unsigned NOT NULL DEFAULT 0, ua varchar(250) NOT NULL DEFAULT '', PRIMARY KEY (id), \
-          INDEX pages_id (pages_id), INDEX user_id (user_id), INDEX ts (ts)) ENGINE=InnoDB DEFAULT CHARSET=utf8",
+    ddl: tables::PROCESSWIRE,
     options: "&lifetime=3600",
     id: "id",
     insert: "INSERT INTO sessions (id,user_id,pages_id,data,ts,ip,ua) \
@@ -179,9 +174,7 @@ pub static PROCESSWIRE: Owner = Owner {
 };
 
 pub static SYMFONY: Owner = Owner {
-    ddl: "CREATE TABLE sessions (sess_id VARBINARY(128) NOT NULL PRIMARY KEY, sess_data BLOB NOT NULL, \
-          sess_lifetime INTEGER UNSIGNED NOT NULL, sess_time INTEGER UNSIGNED NOT NULL, \
-          INDEX sess_lifetime_idx (sess_lifetime)) COLLATE utf8mb4_bin, ENGINE = InnoDB",
+    ddl: tables::SYMFONY,
     options: "",
     id: "sess_id",
     insert: "INSERT INTO sessions VALUES ('{id}',x'{payload}',{used}+3600,{used})",

@@ -5,6 +5,7 @@
 pub mod galera;
 pub mod product;
 pub mod proxy;
+pub mod tables;
 
 use std::process::{Child, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -10,7 +10,7 @@ use rustdb_core::store::{Batch, ByUser, Change, Committed, Listed, Whose};
 use rustdb_core::visitor::{User, Visitor};
 
 use crate::contract_support::{id, in_an_hour};
-use crate::mysql_support::{Mariadb, begin, commit, machine, url};
+use crate::mysql_support::{Mariadb, begin, commit, machine, tables, url};
 
 /// A kind of table: its columns for user, address and browser, and what they have where there is nothing to tell.
 #[derive(Clone, Copy)]
@@ -32,43 +32,24 @@ pub const OWN: Kind = Kind {
 
 pub const USERFROSTING: Kind = Kind {
     name: "userfrosting",
-    ddl: "CREATE TABLE sessions (id varchar(255) NOT NULL, user_id int NULL, ip_address varchar(45) NULL, \
-          user_agent text NULL, payload text NOT NULL, last_activity int NOT NULL, UNIQUE sessions_id_unique (id)) \
-          DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci",
+    ddl: tables::USERFROSTING,
     options: "&lifetime=3600",
     columns: ["user_id", "ip_address", "user_agent"],
     nothing: [None; 3],
 };
 
-pub const LARAVEL: Kind = Kind {
-    name: "laravel",
-    ddl: "CREATE TABLE sessions (id varchar(255) NOT NULL PRIMARY KEY, user_id bigint unsigned NULL, \
-          ip_address varchar(45) NULL, user_agent text NULL, payload longtext NOT NULL, last_activity int NOT NULL, \
-          INDEX sessions_user_id_index (user_id), INDEX sessions_last_activity_index (last_activity)) \
-          DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci",
-    ..USERFROSTING
-};
+pub const LARAVEL: Kind = Kind { name: "laravel", ddl: tables::LARAVEL, ..USERFROSTING };
 
 pub const PROCESSWIRE: Kind = Kind {
     name: "processwire",
-    ddl: "CREATE TABLE sessions (id char(32) NOT NULL, user_id int unsigned NOT NULL, pages_id int unsigned NOT NULL, \
-          data mediumtext NOT NULL, ts timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, \
-          ip int unsigned NOT NULL DEFAULT 0, ua varchar(250) NOT NULL DEFAULT '', PRIMARY KEY (id), \
-          INDEX pages_id (pages_id), INDEX user_id (user_id), INDEX ts (ts)) ENGINE=InnoDB DEFAULT CHARSET=utf8",
+    ddl: tables::PROCESSWIRE,
     options: "&lifetime=3600",
     columns: ["user_id", "ip", "ua"],
     nothing: [Some("0"), Some("0"), Some("")],
 };
 
-pub const SYMFONY: Kind = Kind {
-    name: "symfony",
-    ddl: "CREATE TABLE sessions (sess_id VARBINARY(128) NOT NULL PRIMARY KEY, sess_data BLOB NOT NULL, \
-          sess_lifetime INTEGER UNSIGNED NOT NULL, sess_time INTEGER UNSIGNED NOT NULL, \
-          INDEX sess_lifetime_idx (sess_lifetime)) COLLATE utf8mb4_bin, ENGINE = InnoDB",
-    options: "",
-    columns: ["NULL", "NULL", "NULL"],
-    nothing: [None; 3],
-};
+pub const SYMFONY: Kind =
+    Kind { name: "symfony", ddl: tables::SYMFONY, options: "", columns: ["NULL", "NULL", "NULL"], nothing: [None; 3] };
 
 pub const KINDS: [Kind; 4] = [OWN, USERFROSTING, LARAVEL, PROCESSWIRE];
 
