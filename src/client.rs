@@ -4,34 +4,54 @@
 
 use std::ffi::{CStr, c_char};
 
-use ext_php_rs::ffi::{TRACK_VARS_SERVER, sapi_module};
+use ext_php_rs::ffi::{TRACK_VARS_SERVER, sapi_module, zend_hash_str_find};
 use ext_php_rs::zend::ProcessGlobals;
+use rustdb_core::contents::Format;
 use rustdb_core::sessions::Client;
 
-use crate::ini;
+use crate::{ini, save_handler};
 
 /// The visitor of this request: what PHP's `$_SERVER` was made with, or the web server says.
-pub fn of_request() -> Client {
-    let ip = variable(c"REMOTE_ADDR").and_then(|ip| String::from_utf8(ip).ok());
-    Client { format: ini::format(), ip, agent: variable(c"HTTP_USER_AGENT") }
-}
+pub struct OfRequest;
 
-fn variable(name: &CStr) -> Option<Vec<u8>> {
-    let globals = ProcessGlobals::get();
-    match globals.http_globals[TRACK_VARS_SERVER as usize].array() {
-        Some(server) => Some(server.get(name.to_str().ok()?)?.zend_str()?.as_bytes().to_vec()),
-        // PHP makes `$_SERVER` only where a script has it (`auto_globals_jit`).
-        None => of_server(name),
+impl Client for OfRequest {
+    fn format(&self) -> Option<Format> {
+        ini::format()
+    }
+
+    fn ip(&self) -> Option<&[u8]> {
+        self.variable(c"REMOTE_ADDR")
+    }
+
+    fn agent(&self) -> Option<&[u8]> {
+        self.variable(c"HTTP_USER_AGENT")
     }
 }
 
-/// The same from the web server. Not by PHP's `getenv`, which allocates.
-fn of_server(name: &CStr) -> Option<Vec<u8>> {
-    // SAFETY: PHP's table of functions of the web server, which is set once, before any request.
-    let ask = unsafe { sapi_module.getenv }?;
-    // SAFETY: the name is a C string of this length. What comes is null, or a C string of the request's.
-    unsafe {
-        let value: *const c_char = ask(name.as_ptr(), name.count_bytes());
-        (!value.is_null()).then(|| CStr::from_ptr(value).to_bytes().to_vec())
+impl OfRequest {
+    fn variable(&self, name: &CStr) -> Option<&[u8]> {
+        let globals = ProcessGlobals::get();
+        let Some(server) = globals.http_globals[TRACK_VARS_SERVER as usize].array() else {
+            // PHP makes `$_SERVER` only where a script has it (`auto_globals_jit`).
+            return self.of_server(name);
+        };
+        // SAFETY: a valid array, a C string of this length, and PHP's own place for what was found, or null. The string is
+        // the array's, which nobody changes before a script runs again, and none does while a callback asks.
+        unsafe {
+            let value = zend_hash_str_find(server, name.as_ptr(), name.count_bytes()).as_ref()?;
+            Some(save_handler::bytes(value.zend_str()?))
+        }
+    }
+
+    /// The same from the web server. Not by PHP's `getenv`, which allocates.
+    fn of_server(&self, name: &CStr) -> Option<&[u8]> {
+        // SAFETY: PHP's table of functions of the web server, which is set once, before any request.
+        let ask = unsafe { sapi_module.getenv }?;
+        // SAFETY: the name is a C string of this length. What comes is null, or a C string of the request's, which stays as
+        // long as it runs.
+        unsafe {
+            let value: *const c_char = ask(name.as_ptr(), name.count_bytes());
+            (!value.is_null()).then(|| CStr::from_ptr(value).to_bytes())
+        }
     }
 }

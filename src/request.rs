@@ -9,12 +9,13 @@ use std::rc::Rc;
 
 use rustdb_core::config::{Raw, Settings};
 use rustdb_core::error::{Error, ErrorKind, Result};
-use rustdb_core::process;
 use rustdb_core::record::{SessionId, now};
 use rustdb_core::sessions::{Held, Intent, Report, Sessions};
 use rustdb_core::store::Access;
+use rustdb_core::{notices, process};
 
-use crate::{client, ini, report};
+use crate::client::OfRequest;
+use crate::{ini, report};
 
 pub use objects::ObjectId;
 use objects::{Lent, Object};
@@ -37,6 +38,8 @@ pub struct Thread {
     /// The settings' edition and `session.save_path` that `current` was chosen by.
     chosen_by: Option<(u64, Box<[u8]>)>,
     current: Option<Rc<Sessions>>,
+    /// Whether PHP has opened `current`, and not closed it.
+    is_open: bool,
     generation: u32,
     /// The id that was in use when this process was forked: its session is the parent's.
     inherited: Option<Box<[u8]>>,
@@ -72,6 +75,9 @@ pub fn with<T>(work: impl FnOnce(&mut Thread) -> T) -> T {
 
 /// Writes to PHP's log what happened out of sight. Not within [`with`]: PHP's log allocates, and may never return.
 pub fn tell_notices() {
+    if !notices::may_wait() {
+        return;
+    }
     for notice in with(Thread::take_notices) {
         report::log(&notice);
     }
@@ -101,10 +107,13 @@ impl Thread {
     }
 
     /// Chooses the store that the settings and `save_path` mean, and opens it if need be.
-    pub fn open(&mut self, save_path: &[u8]) -> Result<()> {
+    pub fn open(&mut self, save_path: &[u8]) -> Result<Rc<Sessions>> {
         self.fresh = None;
         self.failure = None;
-        self.sessions_for(save_path).map(|_| ())
+        self.is_open = false;
+        let sessions = self.sessions_for(save_path)?;
+        self.is_open = true;
+        Ok(sessions)
     }
 
     /// What the parent opened is neither used nor closed in a child.
@@ -171,9 +180,10 @@ impl Thread {
 
     /// The store in use; opened by the settings alone if no session was started yet.
     pub fn sessions(&mut self) -> Result<Rc<Sessions>> {
-        match self.held.as_ref() {
-            Some((sessions, _)) => Ok(Rc::clone(sessions)),
-            None => self.sessions_for(&ini::save_path()),
+        match (&self.held, &self.current) {
+            (Some((sessions, _)), _) => Ok(Rc::clone(sessions)),
+            (None, Some(current)) if self.is_open => Ok(Rc::clone(current)),
+            _ => self.sessions_for(&ini::save_path()),
         }
     }
 
@@ -276,8 +286,8 @@ impl Thread {
     /// Notes that PHP has taken what was read, and keeps that.
     pub fn taken(&mut self, payload: Vec<u8>) {
         self.unread = false;
-        if let (Some((sessions, held)), Some(format)) = (&mut self.held, ini::format()) {
-            sessions.give_back(held, payload, format);
+        if let Some((sessions, held)) = &mut self.held {
+            sessions.give_back(held, payload);
         }
     }
 
@@ -294,21 +304,22 @@ impl Thread {
                         "PHP had no memory to read the session (memory_limit), so it was not written over",
                     ));
                 }
-                return sessions.commit(held, intent, lifetime, &client::of_request);
+                return sessions.commit(held, intent, lifetime, &OfRequest);
             }
         }
         let sessions = self.sessions()?;
         if let Some((sessions, held)) = self.lent(&sessions, id) {
-            return sessions.commit(held, intent, lifetime, &client::of_request);
+            return sessions.commit(held, intent, lifetime, &OfRequest);
         }
         let Some(mut held) = sessions.begin(SessionId::parse(id)?, Access::Exclusive)? else { return Ok(()) };
-        let committed = sessions.commit(&mut held, intent, lifetime, &client::of_request);
+        let committed = sessions.commit(&mut held, intent, lifetime, &OfRequest);
         sessions.release(held);
         committed
     }
 
     /// Lets go of the session in use.
     pub fn close(&mut self) {
+        self.is_open = false;
         self.unread = false;
         self.inherited = None;
         self.fresh = None;

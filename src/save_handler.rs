@@ -74,17 +74,18 @@ unsafe extern "C" fn open(mod_data: *mut *mut c_void, save_path: *const c_char, 
         // SAFETY: PHP passes a C string, or null where session.save_path is not set.
         let save_path = if save_path.is_null() { &[] } else { unsafe { CStr::from_ptr(save_path) }.to_bytes() };
         takeover::check()?;
-        if request::with(|thread| thread.has_heir()) && !frames::regenerates_id() {
-            request::with(Thread::let_go_of_heir);
-        }
-        request::with(|thread| thread.open(save_path))
-    });
-    let _ = catch_unwind(request::tell_notices);
-    if done.is_some() {
+        let sessions = request::with(|thread| {
+            if thread.has_heir() && !frames::regenerates_id() {
+                thread.let_go_of_heir();
+            }
+            thread.open(save_path)
+        })?;
+        collect_by_chance(&sessions);
         // SAFETY: PHP passes a valid place.
         unsafe { *mod_data = (&raw const OPEN).cast_mut().cast() };
-        let _ = catch_unwind(|| request::with(Thread::sessions).map(|sessions| collect_by_chance(&sessions)));
-    }
+        Ok(())
+    });
+    let _ = catch_unwind(request::tell_notices);
     result(done.is_some())
 }
 

@@ -51,11 +51,13 @@ pub enum ErrorKind {
 
 impl Error {
     /// A new error; `message` is shown to the operator as it is.
+    #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error { kind, message: message.into() }
     }
 
     /// An error of the operating system: `what` says what was tried, on which file.
+    #[cold]
     pub fn io(what: impl fmt::Display, cause: &std::io::Error) -> Self {
         let kind = match cause.raw_os_error() {
             Some(libc::ENOSPC | libc::EDQUOT) => ErrorKind::Full,

@@ -3,6 +3,7 @@
 //! The core puts them here, the skin takes them out and writes them to PHP's log, each cause at most once a minute.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -12,6 +13,15 @@ use crate::error::{Error, ErrorKind};
 const QUIET: Duration = Duration::from_secs(60);
 /// Beyond this many waiting ones, new ones are dropped: nobody reads that much.
 const MOST: usize = 32;
+
+/// How many wait in this process, whichever store they are of. Of a store that was closed, or is the parent's, they stay
+/// counted: then it is looked for them in vain.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether it is worth asking any store for its troubles, which every request would have to otherwise.
+pub fn may_wait() -> bool {
+    WAITING.load(Ordering::Relaxed) != 0
+}
 
 /// Troubles waiting to be told.
 #[derive(Debug, Default)]
@@ -35,10 +45,13 @@ impl Notices {
         }
         inner.told.insert(error.kind(), Instant::now());
         inner.waiting.push(error);
+        WAITING.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes what waits.
     pub fn take(&self) -> Vec<Error> {
-        std::mem::take(&mut self.inner.lock().waiting)
+        let taken = std::mem::take(&mut self.inner.lock().waiting);
+        WAITING.fetch_sub(taken.len(), Ordering::Relaxed);
+        taken
     }
 }

@@ -54,7 +54,7 @@ impl Origin {
         let boot = "/proc/sys/kernel/random/boot_id";
         let namespace = "/proc/self/ns/pid";
         Ok(Origin {
-            format: 4,
+            format: 5,
             boot_id: std::fs::read_to_string(boot).map_err(|cause| unreadable(boot, &cause))?.trim().to_owned(),
             pid_namespace: std::fs::metadata(namespace).map_err(|cause| unreadable(namespace, &cause))?.ino(),
             shared_memory: match std::fs::metadata("/dev/shm") {

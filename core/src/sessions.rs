@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 
 use crate::config::{LockMode, Settings, WriteMode};
-use crate::contents::{self, Format};
+use crate::contents;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::lead;
@@ -32,7 +32,8 @@ use crate::shared::Counter;
 use crate::store::{Access, Change, Committed, Found, Lease};
 use crate::visitor::Visitor;
 
-pub use by_user::{Client, MOST_LISTED};
+use by_user::Mark;
+pub use by_user::{Client, MOST_LISTED, Told};
 pub use held::{Held, Report, Source, Written};
 use locking::Lock;
 
@@ -45,6 +46,8 @@ pub struct Sessions {
     migration: Option<Migration>,
     /// Where a session names its user.
     user_keys: Vec<by_user::UserKey>,
+    /// Of the paths that are no reason to write (`rustdb.volatile_keys`).
+    volatile: Vec<Mark>,
 }
 
 /// What a request wants of its session at the end.
@@ -56,12 +59,6 @@ pub enum Intent<'a> {
     Write(&'a [u8]),
     /// It ends.
     Destroy,
-}
-
-/// Whether two payloads differ in nothing but values that are no reason to write.
-fn differs_in_passing(held: &Held, payload: &[u8], settings: &Settings) -> bool {
-    let paths = &settings.volatile_keys;
-    held.before.as_ref().is_some_and(|(before, format)| contents::same_but_for(before, payload, *format, paths))
 }
 
 fn collision() -> Error {
@@ -79,7 +76,8 @@ impl Sessions {
         let locks = HostLocks::open(host.directory(), Arc::clone(host.shared()))?;
         let migration = settings.migrate_from.as_ref().map(|from| from.open(settings.lock_wait)).transpose()?;
         let user_keys = settings.user_key.iter().map(by_user::UserKey::new).collect();
-        Ok(Sessions { host, locks, settings: settings.clone(), migration, user_keys })
+        let volatile = settings.volatile_keys.iter().map(Mark::of).collect();
+        Ok(Sessions { host, locks, settings: settings.clone(), migration, user_keys, volatile })
     }
 
     /// The store.
@@ -177,25 +175,27 @@ impl Sessions {
     }
 
     /// Takes back the payload that was taken of a session, unchanged, to compare it with what is written in the end.
-    pub fn give_back(&self, held: &mut Held, payload: Vec<u8>, format: Format) {
+    pub fn give_back(&self, held: &mut Held, payload: Vec<u8>) {
         // What was handed over is new to PHP, and not what is stored.
-        let compares = held.known.is_some() && !held.committed && !self.settings.volatile_keys.is_empty();
-        held.before = compares.then_some((payload, format));
+        let compares = held.known.is_some() && !held.committed && !self.volatile.is_empty();
+        held.before = compares.then_some(payload);
     }
 
-    /// Carries out what the request wants. `lifetime`: in seconds, as PHP gave it. `client`: who asks; called
-    /// where something is written.
+    /// Whether a payload differs from what was read in nothing but values that are no reason to write.
+    fn differs_in_passing(&self, held: &Held, payload: &[u8], client: &dyn Client) -> bool {
+        let Some(before) = held.before.as_deref() else { return false };
+        self.volatile.iter().any(|mark| mark.stands_in(payload))
+            && client
+                .format()
+                .is_some_and(|format| contents::same_but_for(before, payload, format, &self.settings.volatile_keys))
+    }
+
+    /// Carries out what the request wants. `lifetime`: in seconds, as PHP gave it. `client`: who asks.
     ///
     /// # Errors
     /// Whatever the store has to say. The session keeps its last good state, or has its new one in the buffer, from
     /// where the background thread goes on trying to bring it to the store.
-    pub fn commit(
-        &self,
-        held: &mut Held,
-        intent: Intent<'_>,
-        lifetime: i64,
-        client: &dyn Fn() -> Client,
-    ) -> Result<()> {
+    pub fn commit(&self, held: &mut Held, intent: Intent<'_>, lifetime: i64, client: &dyn Client) -> Result<()> {
         if held.generation != process::generation() || held.access == Access::ReadOnly {
             // A child does not write its parent's session, and who came to read only holds no lock.
             return Ok(());
@@ -244,11 +244,14 @@ impl Sessions {
                 // Without `session.lazy_write` PHP writes what it has read.
                 let is_same = held.known.is_some_and(|(version, _)| version == record.version);
                 let lives_on = |(_, kept): (Version, Expiry)| (Expiry::after(now, lifetime)..=expires).contains(&kept);
-                if held.known.is_some_and(lives_on) && (is_same || differs_in_passing(held, payload, &self.settings)) {
+                if held.known.is_some_and(lives_on) && (is_same || self.differs_in_passing(held, payload, client)) {
                     Written::None
                 } else {
-                    record.visitor = self.visitor(held, payload, &client());
-                    if is_same { self.touch(held, &record)? } else { self.write(held, &record)? }
+                    let visitor = self.visitor(std::mem::take(&mut held.visitor), payload, client);
+                    record.visitor = visitor.by_ref();
+                    let written = if is_same { self.touch(held, &record) } else { self.write(held, &record) };
+                    held.visitor = visitor;
+                    written?
                 }
             }
         };

@@ -6,6 +6,7 @@
 //!      8     8   the epoch of the newest session buffer (`buffer::epoch`)
 //!     24     8   the number of this machine's share of a store on a server: random, not zero
 //!     32     8   the epoch of the newest session buffer of which anything was brought to the store
+//!     40     8   the epoch of the newest session buffer that was deleted, as far as it was noticed
 //!     64  8 each the counters, in the order of `Counter`; they only grow, and restart with the file
 //!   4096  4 each 1024 words, the wait queues of `lock::queue`
 //! ```
@@ -28,6 +29,7 @@ const MAGIC: &[u8; 8] = b"rustdbS1";
 const EPOCH_AT: usize = 8;
 const MACHINE_AT: usize = 24;
 const FLUSHED_EPOCH_AT: usize = 32;
+const RETIRED_EPOCH_AT: usize = 40;
 const COUNTERS_AT: usize = 64;
 const QUEUE_AT: usize = 4096;
 const QUEUE_WORDS: usize = 1024;
@@ -143,6 +145,11 @@ impl Shared {
     /// flusher lock.
     pub fn flushed_epoch(&self) -> &AtomicU64 {
         self.word(FLUSHED_EPOCH_AT)
+    }
+
+    /// The epoch of the newest session buffer that is known to be deleted. It only grows, and only under the open-lock.
+    pub fn retired_epoch(&self) -> &AtomicU64 {
+        self.word(RETIRED_EPOCH_AT)
     }
 
     /// The number of this machine's share of a store on a server: who has it locks sessions by the same file.

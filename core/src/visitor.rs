@@ -106,6 +106,17 @@ impl Visitor<'_> {
         Visitor(bytes.into())
     }
 
+    /// Whether [`Visitor::seen`] with this one as the older would come to the same.
+    pub fn says(&self, user: &User<'_>, ip: Option<&[u8]>, agent: Option<&[u8]>) -> bool {
+        let user = match user {
+            User::Unknown => None,
+            User::Nobody => Some(b"".as_slice()),
+            User::Is(name) => Some(name.as_bytes()),
+        };
+        let agent = agent.map(|agent| &agent[..agent.len().min(MAX_AGENT)]);
+        [user, ip, agent].iter().enumerate().all(|(place, now)| now.is_none() || *now == self.bytes(place))
+    }
+
     /// The same, with what `self` does not know as `older` has it.
     pub fn or(self, older: &Visitor<'_>) -> Visitor<'static> {
         Visitor::seen(&self.user(), self.ip(), self.agent().map(str::as_bytes), older)
@@ -135,16 +146,25 @@ impl Visitor<'_> {
         &self.0
     }
 
+    /// The same, without a copy.
+    pub fn by_ref(&self) -> Visitor<'_> {
+        Visitor(Cow::Borrowed(&self.0))
+    }
+
     /// The same, keeping nothing of what it was made of.
     pub fn into_owned(self) -> Visitor<'static> {
         Visitor(self.0.into_owned().into())
     }
 
     fn field(&self, place: usize) -> Option<&str> {
+        std::str::from_utf8(self.bytes(place)?).ok()
+    }
+
+    fn bytes(&self, place: usize) -> Option<&[u8]> {
         let lengths = lengths(&self.0)?;
         let length = lengths[place]?;
         let start: usize = lengths[..place].iter().flatten().sum();
-        std::str::from_utf8(&self.0[start..start + length]).ok()
+        Some(&self.0[start..start + length])
     }
 }
 
@@ -225,6 +245,15 @@ mod tests {
         let seen = Visitor::new(&User::Nobody, None, Some(b"new"));
         assert_eq!(seen.or(&old), Visitor::new(&User::Nobody, Some("192.0.2.1"), Some(b"new")));
         assert_eq!(Visitor::UNKNOWN.or(&old), old);
+        let says = |user: &str, ip: Option<&str>, agent: Option<&[u8]>| {
+            let user = if user.is_empty() { User::Unknown } else { User::by(user) };
+            let says = old.says(&user, ip.map(str::as_bytes), agent);
+            assert_eq!(says, Visitor::seen(&user, ip, agent, &old) == old, "{user:?} {ip:?} {agent:?}");
+            says
+        };
+        assert!(says("", None, None) && says("1", Some("192.0.2.1"), Some(b"old")) && says("1", None, Some(b"old")));
+        assert!(!says("0", None, None) && !says("2", None, None) && !says("1", Some("192.0.2.2"), None));
+        assert!(!says("1", None, Some(b"olde")) && !says("", None, Some(b"")));
         assert_eq!(Visitor::UNKNOWN.or(&Visitor::UNKNOWN), Visitor::UNKNOWN);
     }
 

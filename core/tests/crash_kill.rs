@@ -11,7 +11,7 @@ use crash_support::worker::{self, Workplace};
 use crash_support::{STALL, Scene, nap, rounds, wait_until};
 use rand::RngExt;
 use rustdb_core::record::SessionId;
-use rustdb_core::sessions::{Client, Intent};
+use rustdb_core::sessions::{Intent, Told};
 use rustdb_core::store::Access;
 use serde_json::json;
 
@@ -253,6 +253,6 @@ fn the_lock_of_a_killed_process_is_free_at_once() {
     }
     let name = ledger::name(0);
     let mut held = sessions.begin(SessionId::parse(name.as_bytes()).unwrap(), Access::Exclusive).unwrap().unwrap();
-    sessions.commit(&mut held, Intent::Write(b"0"), 60, &Client::default).unwrap();
+    sessions.commit(&mut held, Intent::Write(b"0"), 60, &Told::default()).unwrap();
     sessions.release(held);
 }

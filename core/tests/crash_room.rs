@@ -11,7 +11,7 @@ use crash_support::ledger::Word;
 use crash_support::worker::Workplace;
 use crash_support::{Scene, rounds};
 use rustdb_core::record::SessionId;
-use rustdb_core::sessions::{Client, Intent};
+use rustdb_core::sessions::{Intent, Told};
 use rustdb_core::store::Access;
 use serde_json::json;
 
@@ -49,7 +49,7 @@ fn write_a_range(place: &Workplace) {
         let begun = Instant::now();
         let mut held = sessions.begin(SessionId::parse(id.as_bytes()).unwrap(), Access::Fresh).unwrap().unwrap();
         sessions
-            .commit(&mut held, Intent::Write(&payload(number)), 3600, &Client::default)
+            .commit(&mut held, Intent::Write(&payload(number)), 3600, &Told::default())
             .unwrap_or_else(|error| panic!("session {number} was refused: {error}"));
         sessions.release(held);
         place.longest(Word::LongestCommit, begun);

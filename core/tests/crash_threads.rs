@@ -11,7 +11,7 @@ use crash_support::worker::{Workplace, tell};
 use crash_support::{Scene, nap, rounds, settings};
 use rand::RngExt;
 use rustdb_core::record::SessionId;
-use rustdb_core::sessions::{Client, Intent, Sessions};
+use rustdb_core::sessions::{Intent, Sessions, Told};
 use rustdb_core::store::Access;
 use serde_json::json;
 
@@ -98,7 +98,7 @@ fn expiring(place: &Workplace, done: &dyn Fn() -> bool) {
             }
         }
         let lifetime = rand::rng().random_range(1..4);
-        sessions.commit(&mut held, Intent::Write(name.as_bytes()), lifetime, &Client::default).unwrap();
+        sessions.commit(&mut held, Intent::Write(name.as_bytes()), lifetime, &Told::default()).unwrap();
         written[number] = Some((Instant::now(), lifetime as u64));
         sessions.release(held);
         std::thread::sleep(Duration::from_millis(rand::rng().random_range(0..30)));

@@ -14,7 +14,7 @@ use mysql_support::proxy::Proxy;
 use mysql_support::{Mariadb, url};
 use rustdb_core::config::{ENTRIES, Raw, Settings};
 use rustdb_core::contents::Format;
-use rustdb_core::sessions::{Client, Held, Intent, Sessions};
+use rustdb_core::sessions::{Held, Intent, Sessions, Told};
 use rustdb_core::store::Access;
 use server::Server;
 use tempfile::TempDir;
@@ -65,8 +65,7 @@ impl Site {
     }
 
     fn end(&self, mut held: Held, intent: Intent<'_>) {
-        let ip = Some("192.0.2.7".to_owned());
-        let client = || Client { format: Some(Format::Php), ip: ip.clone(), agent: Some(b"Mozilla/5.0".to_vec()) };
+        let client = Told { format: Some(Format::Php), ip: Some(b"192.0.2.7"), agent: Some(b"Mozilla/5.0") };
         self.sessions.commit(&mut held, intent, LIFETIME, &client).unwrap();
         self.sessions.release(held);
     }

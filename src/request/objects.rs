@@ -16,7 +16,7 @@ use rustdb_core::sessions::{Held, Intent, Sessions};
 use rustdb_core::store::Access;
 
 use super::Thread;
-use crate::{client, ini};
+use crate::client::OfRequest;
 
 /// The address of an object, which is its own as long as it lives.
 pub type ObjectId = usize;
@@ -212,8 +212,8 @@ impl Thread {
     pub fn object_taken(&mut self, object: ObjectId, id: &[u8], payload: Vec<u8>) {
         let opened = self.object(object).opened;
         let lent = self.lent.iter_mut().find(|lent| opened && lent.object == object && lent.held.id() == id);
-        if let (Some(lent), Some(format)) = (lent, ini::format()) {
-            lent.sessions.give_back(&mut lent.held, payload, format);
+        if let Some(lent) = lent {
+            lent.sessions.give_back(&mut lent.held, payload);
         }
     }
 
@@ -227,10 +227,10 @@ impl Thread {
         let parsed = SessionId::parse(id)?;
         let sessions = self.object_sessions(object)?;
         let committed = match self.in_use(&sessions, id) {
-            Some((sessions, held)) => sessions.commit(held, intent, lifetime, &client::of_request),
+            Some((sessions, held)) => sessions.commit(held, intent, lifetime, &OfRequest),
             None => {
                 let Some(mut held) = sessions.begin(parsed, Access::Exclusive)? else { return Ok(()) };
-                let committed = sessions.commit(&mut held, intent, lifetime, &client::of_request);
+                let committed = sessions.commit(&mut held, intent, lifetime, &OfRequest);
                 self.last = Some(sessions.release(held));
                 committed
             }

@@ -7,6 +7,10 @@
 //! background thread has seen everything flushed. That thread comes by every few seconds at least, notices a deleted
 //! buffer, and carries over, so nobody waits for long.
 //!
+//! Whether a buffer was deleted costs a system call to see, so it is looked at once a second only: as long as nobody makes
+//! a new one, those who have the old one open lose nothing by going on with it together. Who makes a new one first notes
+//! the epochs of all before it as retired, in memory that all processes look at with each use of the buffer.
+//!
 //! A process may also have slept while a second buffer was made, used, and deleted in turn. What it would carry over is
 //! outdated if anything of that second one was brought to the store; so the newest buffer of which anything was is noted
 //! too, and nothing is carried over from older ones.
@@ -40,8 +44,22 @@ impl Epochs<'_> {
         self.mine.is_some_and(|mine| mine >= self.shared.flushed_epoch().load(Ordering::SeqCst))
     }
 
+    /// Tells those who have a buffer open that it was deleted, whichever it is. Runs under the open-lock.
+    pub fn retire(&self) {
+        let newest = self.shared.epoch().load(Ordering::Relaxed);
+        // In one order with what others change in their buffers: such a change is found by who looks for it afterwards,
+        // or who made it finds this.
+        self.shared.retired_epoch().fetch_max(newest, Ordering::SeqCst);
+    }
+
+    /// Whether a buffer was deleted, by its epoch.
+    pub fn is_retired(&self, epoch: u64) -> bool {
+        epoch <= self.shared.retired_epoch().load(Ordering::Relaxed)
+    }
+
     /// Counts one more buffer; returns its epoch. Runs under the open-lock.
     pub fn advance(&self) -> u64 {
+        self.note(self.shared.retired_epoch().load(Ordering::Relaxed));
         self.shared.epoch().fetch_add(1, Ordering::Relaxed) + 1
     }
 

@@ -28,7 +28,7 @@ mod turning;
 mod unflushed;
 mod writer;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ use parking_lot::RwLock;
 use crate::entry::{self, Entry, HEADER, Stamp};
 use crate::error::Result;
 use crate::owner::Owner;
-use crate::record::{Record, SessionId};
+use crate::record::{Record, SessionId, now};
 use crate::shared::{Counter, Shared};
 use index::{Inserted, Key, Slot};
 use place::{Live, Place};
@@ -57,6 +57,8 @@ pub struct Buffer {
     /// Whether this process has noted that it has changes in the live file. Set with a reader's hold on `live`, cleared
     /// with a writer's.
     noted: AtomicBool,
+    /// When this process last looked whether the file was deleted, in seconds since 1970.
+    looked: AtomicI64,
     /// Bytes that have become unflushed by this process since a flush was last asked for early.
     pending: AtomicU64,
     /// Has the background thread come by.
@@ -120,6 +122,7 @@ impl Buffer {
             owner,
             shared,
             noted: AtomicBool::new(false),
+            looked: AtomicI64::new(0),
             pending: AtomicU64::new(0),
             waker: OnceLock::new(),
         }
@@ -291,11 +294,27 @@ impl Buffer {
         length <= frame::longest(self.live.read().memory.layout().segment)
     }
 
-    /// Runs `look` on a file that had a name when this began.
+    /// Whether a file is to be used no more, as it was deleted: at once where somebody has made another one, else seen
+    /// within a second (`epoch`).
+    fn is_outdated(&self, live: &Live) -> bool {
+        let now = now();
+        live.epoch <= self.shared.retired_epoch().load(Ordering::SeqCst)
+            || (self.looked.load(Ordering::Relaxed) != now && {
+                self.looked.store(now, Ordering::Relaxed);
+                live.is_unlinked()
+            })
+    }
+
+    /// Has the next use of the file see whether it was deleted, however short ago that was last looked at.
+    pub fn look_again(&self) {
+        self.looked.store(0, Ordering::Relaxed);
+    }
+
+    /// Runs `look` on a file that was in use when this began.
     fn reading<T>(&self, mut look: impl FnMut(&Live) -> T) -> Result<T> {
         loop {
             let live = self.live.read();
-            if !live.is_unlinked() {
+            if !self.is_outdated(&live) {
                 return Ok(look(&live));
             }
             drop(live);
@@ -312,10 +331,10 @@ impl Buffer {
                 self.noted.store(true, Ordering::Relaxed);
             }
             let changed = change(&live)?;
-            // Looked at afterwards: whoever carries the old file's entries over does so after it was deleted, so a
+            // Looked at afterwards: whoever carries the old file's entries over does so after it was retired, so a
             // change made before is either seen by it, or made once more.
             fence(Ordering::SeqCst);
-            if !live.is_unlinked() {
+            if !self.is_outdated(&live) {
                 return Ok(changed);
             }
             drop(live);

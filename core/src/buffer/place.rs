@@ -209,7 +209,7 @@ impl Place {
         // Another boot's, another format's, damaged, or none: its content is worth nothing and is not read.
         let header = match self.usable_header(path)? {
             // Half deleted under those who use it: the rest goes too, which they notice, and carry over.
-            Some(_) if !is_whole(path) => return make(origin),
+            Some(header) if !is_whole(path) || epochs.is_retired(header.epoch) => return make(origin),
             Some(header) if header.origin == origin => header,
             // Another container's that is gone: the content is good.
             Some(header) if alone => {
@@ -247,7 +247,8 @@ impl Place {
         why_on_disk: Option<&str>,
     ) -> Result<Live> {
         delete_files(path).map_err(|cause| failed_to("make", path, &cause))?;
-        // Deleted to the last file, so that whoever has it open notices; those with changes come first then.
+        // Whoever has it open notices; those with changes come first then.
+        epochs.retire();
         if !alone && !epochs.may_make() {
             return Err(Error::new(
                 ErrorKind::Draining,

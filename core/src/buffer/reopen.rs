@@ -3,9 +3,9 @@
 //!
 //! Whoever makes the new file puts all of that into it before it gets its name, so nobody ever opens one that lacks
 //! something; who comes later finds it there and carries over nothing more, as what is in the new file may be newer by
-//! then. Others may still write to the old file meanwhile. Each looks, after its change, whether the file has a name yet;
-//! if not, it comes here too, and makes its change once more in the new one. What was changed before the file was
-//! deleted is found by who makes the new one, which is a process that had the old one open, as those with changes hold
+//! then. Others may still write to the old file meanwhile. Each looks, after its change, whether the file was retired;
+//! if so, it comes here too, and makes its change once more in the new one. What was changed before the file was
+//! retired is found by who makes the new one, which is a process that had the old one open, as those with changes hold
 //! off all others; and a process with an even older one carries over nothing of it that the store may have newer
 //! (buffer::epoch).
 //!
@@ -60,10 +60,10 @@ impl Buffer {
         let _opening = self.owner.open_lock()?;
         // No thread of this process writes or reads meanwhile.
         let mut live = self.live.write();
-        if !live.is_unlinked() {
+        let epochs = Epochs { owner: &self.owner, shared: &self.shared, mine: Some(live.epoch) };
+        if !live.is_unlinked() && !epochs.is_retired(live.epoch) {
             return Ok(false);
         }
-        let epochs = Epochs { owner: &self.owner, shared: &self.shared, mine: Some(live.epoch) };
         let (size, salt) = (live.memory.layout().size, live.memory.salt());
         // Those that were its own, somebody else may have carried over.
         let changes = Cell::new(self.noted.load(Ordering::Relaxed));
@@ -96,7 +96,7 @@ impl Buffer {
     fn carry(&self, old: &Memory, new: &Live) -> Result<bool> {
         let mut writer = new.writer(&self.shared);
         writer.unflushed_percent = 100;
-        // Whoever has changed something and still saw a name has done so before this look at the slots.
+        // Whoever has changed something and did not see the file retired has done so before this look at the slots.
         fence(Ordering::SeqCst);
         let (mut damaged, mut carried) = (0, false);
         for (bucket, cell) in old.unflushed_slots(Memory::ALL) {

@@ -77,10 +77,12 @@ impl Path {
         }
     }
 
-    /// The innermost key, which ends each key that leads to the value.
-    pub fn last_key(&self) -> &[u8] {
-        let before = self.ends.len().checked_sub(2).map_or(0, |last_but_one| self.ends[last_but_one] + 1);
-        &self.joined[before..]
+    /// The longest key: where it does not stand at all, nothing stands at the path, and nothing else has to be read to
+    /// know that.
+    pub fn longest_key(&self) -> &[u8] {
+        let starts = std::iter::once(0).chain(self.ends.iter().map(|end| end + 1));
+        let keys = starts.zip(&self.ends).map(|(start, end)| &self.joined[start..*end]);
+        keys.max_by_key(|key| key.len()).unwrap_or_default()
     }
 
     /// What a key on the path begins with where `gone` of it lies behind.
@@ -135,9 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn the_last_key_is_the_innermost() {
-        for (path, last) in [("a", "a"), ("a.bc", "bc"), ("a.b.cd", "cd"), (r"a.b\.c", "b.c")] {
-            assert_eq!(Path::parse(path).unwrap().last_key(), last.as_bytes(), "{path}");
+    fn the_longest_key_may_stand_anywhere() {
+        for (path, longest) in [("a", "a"), ("a.bc", "bc"), ("ab.c", "ab"), ("a.bcd.ef", "bcd"), (r"ab.c\.d", "c.d")] {
+            assert_eq!(Path::parse(path).unwrap().longest_key(), longest.as_bytes(), "{path}");
         }
     }
 

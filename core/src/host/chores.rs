@@ -80,6 +80,8 @@ impl Chore for Host {
         let mut left = false;
         match &self.kind {
             Kind::Buffered(store) => {
+                // Nobody may be left to look later.
+                store.buffer().look_again();
                 if let Err(error) = store.buffer().rest() {
                     self.notices.note(error);
                 }

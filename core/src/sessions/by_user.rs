@@ -3,7 +3,7 @@
 
 use memchr::memmem::Finder;
 
-use super::{Held, Sessions};
+use super::Sessions;
 use crate::contents::{self, Format, Path};
 use crate::error::Result;
 use crate::record::{SessionId, now};
@@ -13,34 +13,72 @@ use crate::visitor::{User, Visitor};
 /// The most sessions of one user that are listed.
 pub const MOST_LISTED: usize = 1000;
 
-/// What a request tells of its visitor, and how to read its session.
-#[derive(Debug, Clone, Default)]
-pub struct Client {
+/// What a request tells of its visitor, and how to read its session; asked only where it matters.
+pub trait Client {
     /// How PHP lays out the session; `None`: in a way that is not read.
-    pub format: Option<Format>,
+    fn format(&self) -> Option<Format>;
+
     /// The address it came from.
-    pub ip: Option<String>,
+    fn ip(&self) -> Option<&[u8]>;
+
     /// What the browser calls itself.
-    pub agent: Option<Vec<u8>>,
+    fn agent(&self) -> Option<&[u8]>;
+}
+
+/// What a request tells, told beforehand; by default nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told<'a> {
+    /// [`Client::format`]
+    pub format: Option<Format>,
+    /// [`Client::ip`]
+    pub ip: Option<&'a [u8]>,
+    /// [`Client::agent`]
+    pub agent: Option<&'a [u8]>,
+}
+
+impl Client for Told<'_> {
+    fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    fn ip(&self) -> Option<&[u8]> {
+        self.ip
+    }
+
+    fn agent(&self) -> Option<&[u8]> {
+        self.agent
+    }
 }
 
 /// A path to the user.
 pub(super) struct UserKey {
     path: Path,
-    /// Its last key. Where that does not stand at all, nothing has to be read.
-    last: Finder<'static>,
+    mark: Mark,
 }
 
 impl UserKey {
     pub(super) fn new(path: &Path) -> UserKey {
-        UserKey { path: path.clone(), last: Finder::new(path.last_key()).into_owned() }
+        UserKey { path: path.clone(), mark: Mark::of(path) }
     }
 
     fn user_in<'a>(&self, payload: &'a [u8], format: Format) -> User<'a> {
-        match self.last.find(payload) {
-            Some(_) => contents::find(payload, format, &self.path).map_or(User::Nobody, User::named),
-            None => User::Nobody,
+        match self.mark.stands_in(payload) {
+            true => contents::find(payload, format, &self.path).map_or(User::Nobody, User::named),
+            false => User::Nobody,
         }
+    }
+}
+
+/// What a payload has to have in it where there is a value at a path.
+pub(super) struct Mark(Finder<'static>);
+
+impl Mark {
+    pub(super) fn of(path: &Path) -> Mark {
+        Mark(Finder::new(path.longest_key()).into_owned())
+    }
+
+    pub(super) fn stands_in(&self, payload: &[u8]) -> bool {
+        self.0.find(payload).is_some()
     }
 }
 
@@ -54,15 +92,17 @@ fn user_in<'a>(payload: &'a [u8], format: Format, keys: &[UserKey]) -> User<'a> 
 
 impl Sessions {
     /// What is known of the visitor who leaves `payload`: now, and from before.
-    pub(super) fn visitor(&self, held: &Held, payload: &[u8], client: &Client) -> Visitor<'static> {
+    pub(super) fn visitor(&self, before: Visitor<'static>, payload: &[u8], client: &dyn Client) -> Visitor<'static> {
         let track = self.settings.track;
-        let user = match client.format {
-            Some(format) if track.user && !self.user_keys.is_empty() => user_in(payload, format, &self.user_keys),
-            _ => User::Unknown,
-        };
-        let ip = client.ip.as_deref().filter(|_| track.ip);
-        let agent = client.agent.as_deref().filter(|_| track.agent);
-        Visitor::seen(&user, ip, agent, &held.visitor)
+        let format = if track.user && !self.user_keys.is_empty() { client.format() } else { None };
+        let user = format.map_or(User::Unknown, |format| user_in(payload, format, &self.user_keys));
+        let ip = if track.ip { client.ip() } else { None };
+        let agent = if track.agent { client.agent() } else { None };
+        if before.says(&user, ip, agent) {
+            return before;
+        }
+        let ip = ip.and_then(|ip| std::str::from_utf8(ip).ok());
+        Visitor::seen(&user, ip, agent, &before)
     }
 
     /// The sessions of a user that have not ended, at most [`MOST_LISTED`], the one that ends last first. `format`: how PHP

@@ -14,7 +14,7 @@
 //! # Following
 //! A lead to a session that is gone leads nowhere: the old id has no session, as without a lead.
 
-use super::{Client, Held, Intent, Sessions, Written, collision};
+use super::{Held, Intent, Sessions, Told, Written, collision};
 use crate::config::LockMode;
 use crate::error::Result;
 use crate::lead;
@@ -113,7 +113,7 @@ impl Sessions {
 
     /// Ends a session that was handed over, and that nobody goes on with.
     pub fn discard(&self, mut heir: Held) {
-        if let Err(error) = self.commit(&mut heir, Intent::Destroy, 0, &Client::default) {
+        if let Err(error) = self.commit(&mut heir, Intent::Destroy, 0, &Told::default()) {
             self.host.notices().note(error);
         }
         self.release(heir);
@@ -189,7 +189,7 @@ impl Sessions {
             let place = SessionId::parse(beside.as_bytes())?;
             self.host.store().commit(place, Change::Write(&record), Lease::default())?;
             self.flush_if_through(place)?;
-            self.commit(old, Intent::Destroy, 0, &Client::default)?;
+            self.commit(old, Intent::Destroy, 0, &Told::default())?;
             return Ok(true);
         }
         if old.spent && self.host.has_leases() {

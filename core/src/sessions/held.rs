@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::grace::Lead;
-use crate::contents::Format;
 use crate::lock::LockName;
 use crate::record::{Expiry, Version};
 use crate::store::{Access, Lease};
@@ -28,8 +27,8 @@ pub struct Held {
     pub(super) visitor: Visitor<'static>,
     /// What was read; taken by the first who asks.
     pub(super) payload: Option<Vec<u8>>,
-    /// The same, given back, and how to read it: what the store has, for a comparison at the end.
-    pub(super) before: Option<(Vec<u8>, Format)>,
+    /// The same, given back: what the store has, for a comparison at the end.
+    pub(super) before: Option<Vec<u8>>,
     /// Whether `commit` was called.
     pub(super) committed: bool,
     /// Whether a commit has let go of the lease.

@@ -2,7 +2,7 @@
 
 use rustdb_core::config::{ENTRIES, Raw, Settings};
 use rustdb_core::error::ErrorKind;
-use rustdb_core::sessions::{Client, Intent, Sessions, Source};
+use rustdb_core::sessions::{Intent, Sessions, Source, Told};
 use rustdb_core::store::Access;
 
 use crate::contract_support::id;
@@ -20,7 +20,7 @@ fn count_up(sessions: &Sessions, name: &str) -> usize {
     let mut held = sessions.begin(id(name), Access::Exclusive).unwrap().unwrap();
     let mut payload = held.take_payload().unwrap();
     payload.extend(vec![b'.'; 10_000]);
-    sessions.commit(&mut held, Intent::Write(&payload), 1440, &Client::default).unwrap();
+    sessions.commit(&mut held, Intent::Write(&payload), 1440, &Told::default()).unwrap();
     sessions.release(held);
     payload.len() / 10_000
 }
@@ -47,7 +47,7 @@ fn a_site_on_a_chain_and_one_on_its_mysql_share_sessions_and_locks() {
     let held = chain.begin(id("a"), Access::ReadOnly).unwrap().unwrap();
     assert_eq!(chain.release(held).source, Source::Store);
     let mut held = chain.begin(id("a"), Access::Exclusive).unwrap().unwrap();
-    chain.commit(&mut held, Intent::Destroy, 1440, &Client::default).unwrap();
+    chain.commit(&mut held, Intent::Destroy, 1440, &Told::default()).unwrap();
     chain.release(held);
     assert_eq!(at.copy("a"), None);
     assert_eq!(count_up(&plain, "a"), 1);

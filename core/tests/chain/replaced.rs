@@ -1,7 +1,7 @@
 //! Sessions that end, or get another id, on one machine while another one has them: on MySQL, on Redis and on both.
 
 use rustdb_core::config::Settings;
-use rustdb_core::sessions::{Client, Held, Intent, Sessions};
+use rustdb_core::sessions::{Held, Intent, Sessions, Told};
 use rustdb_core::store::Access;
 
 use crate::contract_support::id;
@@ -26,7 +26,7 @@ fn begin(sessions: &Sessions, name: &str) -> Held {
 }
 
 fn write(sessions: &Sessions, held: &mut Held, payload: &[u8]) {
-    sessions.commit(held, Intent::Write(payload), 1440, &Client::default).unwrap();
+    sessions.commit(held, Intent::Write(payload), 1440, &Told::default()).unwrap();
 }
 
 /// What is found, and under which id.
@@ -49,7 +49,7 @@ fn a_second_change_does_not_bring_back_what_another_machine_ended_after_the_firs
         let mut first = begin(here, "twice");
         write(here, &mut first, b"a|i:1;");
         let mut other = begin(there, "twice");
-        there.commit(&mut other, Intent::Destroy, 0, &Client::default).unwrap();
+        there.commit(&mut other, Intent::Destroy, 0, &Told::default()).unwrap();
         there.release(other);
         write(here, &mut first, b"a|i:2;");
         here.release(first);
@@ -88,7 +88,7 @@ fn an_id_that_was_replaced_leads_there_from_another_machine_until_the_session_en
                 assert_eq!(held.take_payload().unwrap(), b"a|i:2;");
                 assert_eq!(held.id(), b"old");
                 assert_eq!(held.take_its_own_id(), Some(b"new".as_slice()));
-                sessions.commit(&mut held, Intent::Destroy, 0, &Client::default).unwrap();
+                sessions.commit(&mut held, Intent::Destroy, 0, &Told::default()).unwrap();
                 sessions.release(held);
             });
             let mut heir = heir;

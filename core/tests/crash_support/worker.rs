@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use rustdb_core::background;
 use rustdb_core::record::SessionId;
-use rustdb_core::sessions::{Client, Held, Intent, Sessions};
+use rustdb_core::sessions::{Held, Intent, Sessions, Told};
 use rustdb_core::store::Access;
 use serde_json::Value;
 
@@ -145,9 +145,9 @@ impl Workplace {
                 held,
                 Intent::Write(&ledger::payload(session, state, self.size())),
                 3600,
-                &Client::default,
+                &Told::default(),
             ),
-            None => sessions.commit(held, Intent::Destroy, 3600, &Client::default),
+            None => sessions.commit(held, Intent::Destroy, 3600, &Told::default()),
         };
         done.unwrap_or_else(|error| panic!("commit: {error}; {:?}", sessions.host().report()));
         self.longest(Word::LongestCommit, begun);

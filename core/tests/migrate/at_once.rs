@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustdb_core::sessions::{Client, Intent, Sessions};
+use rustdb_core::sessions::{Intent, Sessions, Told};
 use rustdb_core::store::Access;
 
 use crate::contract_support::id;
@@ -23,7 +23,7 @@ fn count(sessions: &Sessions, name: &str, access: Access) {
     let mut held = sessions.begin(id(name), access).unwrap().expect("strict mode knows it");
     let payload = held.take_payload().unwrap();
     let count: u64 = String::from_utf8(payload).unwrap().parse().expect("no visitor starts anew");
-    sessions.commit(&mut held, Intent::Write((count + 1).to_string().as_bytes()), LIFETIME, &Client::default).unwrap();
+    sessions.commit(&mut held, Intent::Write((count + 1).to_string().as_bytes()), LIFETIME, &Told::default()).unwrap();
     sessions.release(held);
 }
 
@@ -122,7 +122,7 @@ fn without_locks_nobody_starts_anew_and_nobody_who_was_logged_out_comes_back() {
                             let mut held = sessions.begin(id(&name), Access::Exclusive).unwrap().unwrap();
                             seen.fetch_add(usize::from(held.exists()), Ordering::Relaxed);
                             if number == 0 {
-                                sessions.commit(&mut held, Intent::Destroy, LIFETIME, &Client::default).unwrap();
+                                sessions.commit(&mut held, Intent::Destroy, LIFETIME, &Told::default()).unwrap();
                             }
                             sessions.release(held);
                         }

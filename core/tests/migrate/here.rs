@@ -3,7 +3,7 @@
 use rustdb_core::config::{ENTRIES, Raw, Settings};
 use rustdb_core::error::Result;
 use rustdb_core::record::{Expiry, now};
-use rustdb_core::sessions::{Client, Held, Intent, Sessions};
+use rustdb_core::sessions::{Held, Intent, Sessions, Told};
 use rustdb_core::shared::Counter;
 use rustdb_core::store::{Access, Found};
 use tempfile::TempDir;
@@ -105,13 +105,13 @@ impl Here {
 
     pub fn write(&self, name: &str, payload: &[u8]) {
         let mut held = self.begin(name, Access::Exclusive).unwrap();
-        self.sessions.commit(&mut held, Intent::Write(payload), LIFETIME, &Client::default).unwrap();
+        self.sessions.commit(&mut held, Intent::Write(payload), LIFETIME, &Told::default()).unwrap();
         self.sessions.release(held);
     }
 
     pub fn destroy(&self, name: &str) {
         let mut held = self.begin(name, Access::Exclusive).unwrap();
-        self.sessions.commit(&mut held, Intent::Destroy, LIFETIME, &Client::default).unwrap();
+        self.sessions.commit(&mut held, Intent::Destroy, LIFETIME, &Told::default()).unwrap();
         self.sessions.release(held);
     }
 

@@ -1,7 +1,7 @@
 //! What holds for every place that sessions come from.
 
 use rustdb_core::contents::Format;
-use rustdb_core::sessions::{Client, Intent, Source};
+use rustdb_core::sessions::{Intent, Source, Told};
 use rustdb_core::store::Access;
 
 use crate::contract_support::id;
@@ -78,7 +78,7 @@ fn brought_over(at: &impl Place) {
     assert_eq!(here.migrated(), 2);
     let mut held = here.begin("visitor", Access::Exclusive).unwrap();
     assert_eq!(held.report.source, Source::Buffer);
-    here.sessions.commit(&mut held, Intent::Destroy, 100, &Client::default).unwrap();
+    here.sessions.commit(&mut held, Intent::Destroy, 100, &Told::default()).unwrap();
     here.sessions.release(held);
     assert!(!at.has("visitor"));
     assert_eq!(here.log(), [""; 0]);
@@ -109,8 +109,8 @@ fn ended(at: &impl Place) {
 
         // In one request: ended and begun anew, as a logout does.
         let mut held = here.begin("bob", Access::Exclusive).unwrap();
-        here.sessions.commit(&mut held, Intent::Destroy, 100, &Client::default).unwrap();
-        here.sessions.commit(&mut held, Intent::Write(b"guest"), 100, &Client::default).unwrap();
+        here.sessions.commit(&mut held, Intent::Destroy, 100, &Told::default()).unwrap();
+        here.sessions.commit(&mut held, Intent::Write(b"guest"), 100, &Told::default()).unwrap();
         here.sessions.release(held);
         assert_eq!(here.find("bob").as_deref(), Some(b"guest".as_slice()));
 
@@ -160,7 +160,7 @@ fn accesses(at: &impl Place) {
     assert_eq!(here.find("old").as_deref(), Some(PAYLOAD));
     here.destroy("old");
     let mut held = here.begin("regenerated", Access::Fresh).unwrap();
-    here.sessions.commit(&mut held, Intent::Write(PAYLOAD), 100, &Client::default).unwrap();
+    here.sessions.commit(&mut held, Intent::Write(PAYLOAD), 100, &Told::default()).unwrap();
     here.sessions.release(held);
     assert_eq!((here.find("old"), here.find("regenerated").as_deref()), (None, Some(PAYLOAD)));
     // No lock stays behind.
@@ -175,7 +175,7 @@ fn all_sessions_of_a_user_end_with_their_old_copies_or_are_left_as_they_are() {
     let redis = Server::start(&[]);
     redis.tell(&["SET", "PHPREDIS_SESSION:a", "account|a:1:{s:15:\"current_user_id\";i:1;}old|i:1;", "EX", "1000"]);
     let here = Here::new(&redis.socket_url());
-    let by_php = || Client { format: Some(Format::Php), ..Client::default() };
+    let by_php = Told { format: Some(Format::Php), ..Told::default() };
     let now: &[u8] = b"account|a:1:{s:15:\"current_user_id\";i:1;}new|i:1;";
     let mut held = here.begin("a", Access::Exclusive).unwrap();
     here.sessions.commit(&mut held, Intent::Write(now), LIFETIME, &by_php).unwrap();
@@ -195,7 +195,7 @@ fn what_takes_the_place_of_an_ended_session_is_nobodys() {
     redis.tell(&["SET", "PHPREDIS_SESSION:a", "account|a:1:{s:15:\"current_user_id\";i:1;}", "EX", "1000"]);
     let at = Mariadb::shared();
     let here = Here::on_server(&crate::mysql_support::url(at.port(), &at.database(), ""), &redis.socket_url());
-    let by_php = || Client { format: Some(Format::Php), ..Client::default() };
+    let by_php = Told { format: Some(Format::Php), ..Told::default() };
     let mut held = here.begin("a", Access::Exclusive).unwrap();
     let changed = b"account|a:1:{s:15:\"current_user_id\";i:1;}new|i:1;";
     here.sessions.commit(&mut held, Intent::Write(changed), LIFETIME, &by_php).unwrap();

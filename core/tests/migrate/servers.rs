@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 use rustdb_core::error::ErrorKind;
-use rustdb_core::sessions::{Client, Intent, Source};
+use rustdb_core::sessions::{Intent, Source, Told};
 use rustdb_core::store::Access;
 
 use crate::contract_support::id;
@@ -196,7 +196,7 @@ fn a_session_without_an_end_gets_one_here() {
     at.server.tell(&["SET", "PHPREDIS_SESSION:a", "x"]);
     let here = Here::new(&at.url(""));
     let mut held = here.begin("a", Access::Exclusive).unwrap();
-    here.sessions.commit(&mut held, Intent::Unchanged(b"x"), 1440, &Client::default).unwrap();
+    here.sessions.commit(&mut held, Intent::Unchanged(b"x"), 1440, &Told::default()).unwrap();
     here.sessions.release(held);
     assert!(here.left("a") < 1600);
 }

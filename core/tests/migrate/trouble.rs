@@ -28,7 +28,7 @@ fn fails_fast(here: &Here) {
         .map(|mut held| {
             let held = held.as_mut().unwrap();
             here.sessions
-                .commit(held, rustdb_core::sessions::Intent::Write(b"x"), 100, &rustdb_core::sessions::Client::default)
+                .commit(held, rustdb_core::sessions::Intent::Write(b"x"), 100, &rustdb_core::sessions::Told::default())
                 .unwrap();
         })
         .unwrap();

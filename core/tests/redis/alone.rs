@@ -2,7 +2,7 @@
 
 use rustdb_core::config::{ENTRIES, Raw, Settings};
 use rustdb_core::error::ErrorKind;
-use rustdb_core::sessions::{Client, Intent, Sessions};
+use rustdb_core::sessions::{Intent, Sessions, Told};
 use rustdb_core::store::Access;
 
 use crate::contract_support::id;
@@ -23,7 +23,7 @@ fn a_new_session_that_a_full_server_refuses_waits_in_the_buffer_and_is_brought_t
     let sessions = Sessions::open(&Settings::parse(&raw).unwrap()).unwrap();
     server.tell(&["CONFIG", "SET", "maxmemory", "1"]);
     let mut held = sessions.begin(id("a"), Access::Fresh).unwrap().unwrap();
-    let error = sessions.commit(&mut held, Intent::Write(b"data"), 1440, &Client::default).unwrap_err();
+    let error = sessions.commit(&mut held, Intent::Write(b"data"), 1440, &Told::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Full, "{error}");
     sessions.release(held);
     let mut held = sessions.begin(id("a"), Access::ExclusiveIfExists).unwrap().unwrap();

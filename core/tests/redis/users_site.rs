@@ -5,7 +5,7 @@ use rustdb_core::config::{ENTRIES, Raw, Settings};
 use rustdb_core::contents::Format;
 use rustdb_core::entry::{HEADER, encode_session};
 use rustdb_core::record::Record;
-use rustdb_core::sessions::{Client, Held, Intent, Sessions};
+use rustdb_core::sessions::{Held, Intent, Sessions, Told};
 use rustdb_core::store::{Access, Backend, Batch};
 use rustdb_core::visitor::{User, Visitor};
 
@@ -83,7 +83,7 @@ impl Site {
     }
 
     fn end(&self, mut held: Held, intent: Intent<'_>) {
-        let client = || Client { format: Some(Format::Php), ..Client::default() };
+        let client = Told { format: Some(Format::Php), ..Told::default() };
         self.sessions.commit(&mut held, intent, 1440, &client).unwrap();
         self.sessions.release(held);
     }

@@ -18,8 +18,8 @@ fn entries_of_every_size_are_carried_over_whole() {
             }
             model.insert(name, payload);
         }
-        let (path, before) = (buffer.live.read().directory.clone(), buffer.live.read().epoch);
-        std::fs::remove_dir_all(path).unwrap();
+        let before = buffer.live.read().epoch;
+        delete(&buffer);
         for (name, payload) in &model {
             assert!(self::payload(&buffer, name).as_ref() == Some(payload), "{name} was not carried over");
         }
@@ -29,10 +29,38 @@ fn entries_of_every_size_are_carried_over_whole() {
     }
 }
 
-/// Deletes the files of a buffer.
+/// Deletes the files of a buffer, and has the process see that with its next look.
 fn delete(buffer: &Buffer) {
     let path = buffer.live.read().directory.clone();
     std::fs::remove_dir_all(path).unwrap();
+    buffer.look_again();
+}
+
+#[test]
+fn a_deleted_buffer_is_one_for_all_who_have_it_until_somebody_makes_another() {
+    let scene = Scene::new();
+    let (one, other) = (scene.open(SMALL), scene.open(SMALL));
+    let look_later = || [&one, &other].iter().for_each(|buffer| buffer.looked.store(now(), Ordering::Relaxed));
+    let before = one.live.read().epoch;
+    std::fs::remove_dir_all(&one.live.read().directory).unwrap();
+    // Nobody looks within a second.
+    look_later();
+    assert_eq!(put(&one, "s", b"written behind the deletion"), Put::Done);
+    look_later();
+    assert_eq!(payload(&other, "s").as_deref(), Some(b"written behind the deletion".as_slice()));
+    look_later();
+    // Who comes new waits for those with changes, and tells them, so that they come at once.
+    let path = scene.directory.path().canonicalize().unwrap();
+    let refused = Owner::join(&path, true, |owner| {
+        let shared = Arc::new(Shared::open(&path)?);
+        Place::new(&path, 1, SMALL).open(owner.was_first(), Epochs { owner, shared: &shared, mine: None })
+    });
+    assert_eq!(refused.map(drop).map_err(|error| error.kind()), Err(ErrorKind::Draining));
+    look_later();
+    assert_eq!(payload(&other, "s").as_deref(), Some(b"written behind the deletion".as_slice()));
+    assert!(other.live.read().epoch > before);
+    assert_eq!(put(&one, "s", b"goes on"), Put::Done);
+    assert_eq!(payload(&scene.open(SMALL), "s").as_deref(), Some(b"goes on".as_slice()));
 }
 
 #[test]
@@ -97,6 +125,7 @@ fn what_is_left_of_an_unfinished_buffer_is_nobody_s() {
     // As whoever is killed while it carries over leaves it.
     std::fs::remove_file(directory.join("buffer.mem")).unwrap();
     std::fs::write(directory.join("buffer.new"), [1; 5000]).unwrap();
+    buffer.look_again();
     assert_eq!(payload(&buffer, "a").as_deref(), Some(b"kept".as_slice()));
     assert!(!directory.join("buffer.new").exists());
     assert_eq!(payload(&scene.open(SMALL), "a").as_deref(), Some(b"kept".as_slice()));

@@ -17,8 +17,9 @@ use super::index::{self, Inserted, Key, Slot};
 use super::place::Place;
 use super::{Buffer, Lookup, Put, Search, Unflushed, Value, frame};
 use crate::entry::{self, HEADER, Stamp};
+use crate::error::ErrorKind;
 use crate::owner::Owner;
-use crate::record::{Expiry, Record, SessionId};
+use crate::record::{Expiry, Record, SessionId, now};
 use crate::shared::{Counter, Shared};
 use crate::visitor::{User, Visitor};
 
