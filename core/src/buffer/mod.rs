@@ -138,6 +138,7 @@ impl Buffer {
         let found = self.reading(|live| {
             let key = Key::of(&live.memory, id);
             let (found, parts) = index::find(&live.memory, &key, |frame| (frame.header(), frame.bytes_from(HEADER)))?;
+            live.memory.expect_entry(found.units);
             if !found.slot.is_used() {
                 // If it fails, somebody has just done more with it.
                 found.swing(found.slot.with_used(true));

@@ -31,6 +31,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Buffer {
     /// Opens the buffer anew after its file was deleted, and carries over what the store lacks.
+    #[cold]
     pub(super) fn reopen(&self) -> Result<()> {
         let begun = Instant::now();
         loop {

@@ -1,9 +1,12 @@
 //! What a segment counts: the room given out, what of it is live, and what the store lacks.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::layout::Segment;
+use super::layout::{Segment, UNIT};
 use super::memory::Memory;
+
+/// A longer entry's other lines come while the first ones are written.
+const MOST_EXPECTED: u64 = 32;
 
 impl Segment {
     /// The number of its use; zero: it is free.
@@ -33,6 +36,18 @@ impl Segment {
     }
 }
 
+/// Has the processor fetch a line of its cache to be written.
+fn prefetch(line: &[AtomicU64]) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: it is a hint, which may be given about any address.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_ET0>(line.as_ptr().cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
+}
+
 /// A sum of guesses; in a damaged file they may be any numbers.
 pub(super) fn sum(segments: &[Segment], of: impl Fn(&Segment) -> i64) -> u64 {
     segments.iter().fold(0, |sum: u64, segment| sum.saturating_add(of(segment).max(0) as u64))
@@ -53,6 +68,22 @@ impl Memory {
     pub fn count_flushed(&self, unit: u64, units: i64) {
         if let Some(place) = self.segment_at(unit) {
             place.unflushed.fetch_add(units, Ordering::Relaxed);
+        }
+    }
+
+    /// Has the processor fetch the room that an entry of so many units would get now, as the next one probably does: the
+    /// script runs meanwhile. Segments are written from end to end, so that room is in no cache.
+    pub fn expect_entry(&self, units: u64) {
+        let current = self.first_page().current.load(Ordering::Relaxed) as usize;
+        let Some((segment, place)) = current.checked_sub(1).and_then(|at| Some((at, self.segments().get(at)?))) else {
+            return;
+        };
+        let of = self.layout().units();
+        let taken = place.taken(of);
+        let units = units.min(MOST_EXPECTED).min(of - taken);
+        let first = (self.layout().first_unit(segment) + taken) * UNIT;
+        for line in self.words(first, units * UNIT).chunks_exact(UNIT as usize / 8) {
+            prefetch(line);
         }
     }
 

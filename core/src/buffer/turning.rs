@@ -33,6 +33,7 @@ pub(super) enum Turned {
 
 impl Writer<'_> {
     /// Puts the pen at a segment that has room for `units`.
+    #[cold]
     pub(super) fn turn(&mut self, units: u64) -> Result<Turned> {
         if self.turn_to_others(units)? {
             return Ok(Turned::Yes);

@@ -13,6 +13,7 @@ use crate::visitor::{User, Visitor};
 impl Sessions {
     /// Brings a session that the store does not have over from where it was kept before. `begun`: what the store answered,
     /// and whose lease is held.
+    #[cold]
     pub(super) fn bring_over(&self, old: &Migration, id: SessionId<'_>, access: Access, begun: Begun) -> Result<Begun> {
         if access == Access::ReadOnly {
             // It holds no lock, so nothing is written.
