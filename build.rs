@@ -62,17 +62,23 @@ fn main() {
     }
 }
 
-/// Whether LLVM's linker is used, as rustc does by itself from 1.90 on where most people are
+/// Whether LLVM's linker is used, as rustc does by itself from 1.90 on where most people are, if it came with it
 /// (https://blog.rust-lang.org/2025/09/01/rust-lld-on-1.90.0-stable/). GNU's would make a second section of the functions in
 /// `order.ld`, which debuggers do not see, and others do not know how to order them; what is lost without is a
 /// microsecond a request where processes take turns on a processor.
 fn links_with_lld() -> bool {
+    const TARGET: &str = "x86_64-unknown-linux-gnu";
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let by_default = env::var_os("RUSTC_LINKER").is_none() && !flags.contains("fuse-ld") && !flags.contains("linker");
-    let rustc = env::var_os("RUSTC").expect("cargo sets RUSTC");
-    let version =
-        Command::new(rustc).arg("--version").output().ok().and_then(|said| String::from_utf8(said.stdout).ok());
+    let ask = |what: &[&str]| {
+        let said = Command::new(env::var_os("RUSTC").expect("cargo sets RUSTC")).args(what).output().ok()?;
+        String::from_utf8(said.stdout).ok()
+    };
     // rustc 1.95.0 (59807616e 2026-04-14)
-    let minor = version.and_then(|said| said.split('.').nth(1)?.parse::<u32>().ok());
-    by_default && env::var("TARGET").is_ok_and(|target| target == "x86_64-unknown-linux-gnu") && minor >= Some(90)
+    let minor = ask(&["--version"]).and_then(|said| said.split('.').nth(1)?.parse::<u32>().ok());
+    let linker = |root: String| PathBuf::from(root.trim()).join("lib/rustlib").join(TARGET).join("bin/gcc-ld/ld.lld");
+    by_default
+        && env::var("TARGET").is_ok_and(|target| target == TARGET)
+        && minor >= Some(90)
+        && ask(&["--print", "sysroot"]).map(linker).is_some_and(|linker| linker.exists())
 }

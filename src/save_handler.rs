@@ -80,9 +80,9 @@ unsafe extern "C" fn open(mod_data: *mut *mut c_void, save_path: *const c_char, 
             }
             thread.open(save_path)
         })?;
-        collect_by_chance(&sessions);
         // SAFETY: PHP passes a valid place.
         unsafe { *mod_data = (&raw const OPEN).cast_mut().cast() };
+        collect_by_chance(&sessions);
         Ok(())
     });
     let _ = catch_unwind(request::tell_notices);

@@ -7,6 +7,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -26,6 +27,12 @@ const EPOCHS: u64 = 1 << 32;
 /// Opening takes milliseconds; a process that is stopped while it does keeps others out no longer than this.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
+/// The version of rustdb's files.
+const FORMAT: u32 = 5;
+/// The versions of buffers that can be read. One of 4 looks the same, but who uses it does not know how one of 5 is retired
+/// (`buffer::epoch`).
+const READABLE: RangeInclusive<u32> = 4..=FORMAT;
+
 /// Which running system a file belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
@@ -40,6 +47,11 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// Whether a buffer of this origin can be read here, if nobody else uses it.
+    pub fn is_readable(&self, here: &Origin) -> bool {
+        self.boot_id == here.boot_id && READABLE.contains(&self.format)
+    }
+
     /// This process's own.
     ///
     /// # Errors
@@ -54,7 +66,7 @@ impl Origin {
         let boot = "/proc/sys/kernel/random/boot_id";
         let namespace = "/proc/self/ns/pid";
         Ok(Origin {
-            format: 5,
+            format: FORMAT,
             boot_id: std::fs::read_to_string(boot).map_err(|cause| unreadable(boot, &cause))?.trim().to_owned(),
             pid_namespace: std::fs::metadata(namespace).map_err(|cause| unreadable(namespace, &cause))?.ino(),
             shared_memory: match std::fs::metadata("/dev/shm") {

@@ -32,7 +32,7 @@ use crate::shared::Counter;
 use crate::store::{Access, Change, Committed, Found, Lease};
 use crate::visitor::Visitor;
 
-use by_user::Mark;
+use by_user::Marked;
 pub use by_user::{Client, MOST_LISTED, Told};
 pub use held::{Held, Report, Source, Written};
 use locking::Lock;
@@ -45,9 +45,9 @@ pub struct Sessions {
     /// Where sessions were kept before.
     migration: Option<Migration>,
     /// Where a session names its user.
-    user_keys: Vec<by_user::UserKey>,
-    /// Of the paths that are no reason to write (`rustdb.volatile_keys`).
-    volatile: Vec<Mark>,
+    user_keys: Marked,
+    /// What is no reason to write.
+    volatile_keys: Marked,
 }
 
 /// What a request wants of its session at the end.
@@ -75,9 +75,9 @@ impl Sessions {
         let host = Host::open(settings)?;
         let locks = HostLocks::open(host.directory(), Arc::clone(host.shared()))?;
         let migration = settings.migrate_from.as_ref().map(|from| from.open(settings.lock_wait)).transpose()?;
-        let user_keys = settings.user_key.iter().map(by_user::UserKey::new).collect();
-        let volatile = settings.volatile_keys.iter().map(Mark::of).collect();
-        Ok(Sessions { host, locks, settings: settings.clone(), migration, user_keys, volatile })
+        let user_keys = Marked::new(&settings.user_key);
+        let volatile_keys = Marked::new(&settings.volatile_keys);
+        Ok(Sessions { host, locks, settings: settings.clone(), migration, user_keys, volatile_keys })
     }
 
     /// The store.
@@ -177,17 +177,17 @@ impl Sessions {
     /// Takes back the payload that was taken of a session, unchanged, to compare it with what is written in the end.
     pub fn give_back(&self, held: &mut Held, payload: Vec<u8>) {
         // What was handed over is new to PHP, and not what is stored.
-        let compares = held.known.is_some() && !held.committed && !self.volatile.is_empty();
+        let compares = held.known.is_some() && !held.committed && !self.volatile_keys.is_empty();
         held.before = compares.then_some(payload);
     }
 
     /// Whether a payload differs from what was read in nothing but values that are no reason to write.
     fn differs_in_passing(&self, held: &Held, payload: &[u8], client: &dyn Client) -> bool {
         let Some(before) = held.before.as_deref() else { return false };
-        self.volatile.iter().any(|mark| mark.stands_in(payload))
+        self.volatile_keys.may_stand_in(payload)
             && client
                 .format()
-                .is_some_and(|format| contents::same_but_for(before, payload, format, &self.settings.volatile_keys))
+                .is_some_and(|format| contents::same_but_for(before, payload, format, &self.volatile_keys.paths))
     }
 
     /// Carries out what the request wants. `lifetime`: in seconds, as PHP gave it. `client`: who asks.

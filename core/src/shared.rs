@@ -33,6 +33,8 @@ const RETIRED_EPOCH_AT: usize = 40;
 const COUNTERS_AT: usize = 64;
 const QUEUE_AT: usize = 4096;
 const QUEUE_WORDS: usize = 1024;
+/// More buffers than this nobody has made.
+const MOST_EPOCHS: u64 = 1 << 32;
 const SIZE: usize = QUEUE_AT + QUEUE_WORDS * 4;
 
 /// What is counted, over all processes.
@@ -105,7 +107,7 @@ impl Shared {
             return Err(Error::new(
                 ErrorKind::Damaged,
                 format!(
-                    "{} is damaged or of another version; it holds only counters: stop PHP and delete it",
+                    "{} is damaged or of another version; it holds no sessions: stop PHP and delete it",
                     path.display()
                 ),
             ));
@@ -125,11 +127,25 @@ impl Shared {
             return Err(failed("cannot map", &std::io::Error::last_os_error()));
         }
         let shared = Shared { base: NonNull::new(base.cast()).expect("mmap returns MAP_FAILED, not null") };
+        shared.mend();
         // Nobody else does so at the same time: the open-lock is held.
         if shared.machine() == 0 {
             shared.word(MACHINE_AT).store(rand::rng().random_range(1..=u64::MAX), Ordering::Relaxed);
         }
         Ok(shared)
+    }
+
+    /// Puts epochs right that nobody has written. They come back from the buffer that is there.
+    fn mend(&self) {
+        let read = |word: &AtomicU64| word.load(Ordering::Relaxed);
+        if read(self.epoch()) > MOST_EPOCHS {
+            for word in [self.epoch(), self.flushed_epoch(), self.retired_epoch()] {
+                word.store(0, Ordering::Relaxed);
+            }
+        }
+        if read(self.retired_epoch()) > read(self.epoch()) {
+            self.retired_epoch().store(0, Ordering::Relaxed);
+        }
     }
 
     fn counter(&self, counter: Counter) -> &AtomicU64 {

@@ -440,6 +440,14 @@ fn the_buffer_of_the_same_boot_is_kept_when_all_processes_have_ended() {
 }
 
 #[test]
+fn the_buffer_that_the_version_before_has_left_is_taken_over() {
+    let scene = Scene::new(20).with("flush_ms", 3_600_000);
+    scene.start("write, flush, write", 1).ends_killed();
+    edit_header(&scene, |header| header["origin"]["format"] = 4.into());
+    scene.run("see the flushed", json!({"state": 2}));
+}
+
+#[test]
 fn the_buffer_of_an_older_format_or_with_a_bad_header_is_not_used() {
     for bad in ["format", "garbage", "empty", "truncated"] {
         let scene = Scene::new(20).with("flush_ms", 3_600_000);

@@ -21,15 +21,28 @@ fn storm_of_removals(scene: &Scene, removals: usize, remove: fn(&std::path::Path
     let ledger = scene.ledger();
     let mut workers: Vec<_> = (1..=4).map(|number| scene.start("storm", number)).collect();
     wait_until("all are at work", || ledger.get(Word::Opened) == 4 && ledger.get(Word::Changes) > 100);
+    let mut removed = 0;
     for _ in 0..removals {
         nap(20_000);
         let changes = ledger.get(Word::Changes);
+        // Somebody has noticed the removal before.
+        wait_until("a buffer is there", || running(&mut workers) && epoch(scene) > removed);
+        removed = epoch(scene);
         if let Some(buffer) = scene.buffer() {
             remove(&buffer);
         }
         wait_until("work goes on", || running(&mut workers) && ledger.get(Word::Changes) > changes + 40);
     }
     finish(scene, &mut workers);
+}
+
+/// Which buffer it is of those that were made; 0: there is none.
+fn epoch(scene: &Scene) -> u64 {
+    // Its file gets its name last.
+    let whole = scene.buffer().filter(|buffer| buffer.join("buffer.mem").exists());
+    let header = whole.and_then(|buffer| std::fs::read(buffer.join("header")).ok());
+    let header: Option<serde_json::Value> = header.and_then(|text| serde_json::from_slice(&text).ok());
+    header.and_then(|header| header["epoch"].as_u64()).unwrap_or(0)
 }
 
 fn running(workers: &mut [Worker]) -> bool {

@@ -7,9 +7,10 @@
 //! background thread has seen everything flushed. That thread comes by every few seconds at least, notices a deleted
 //! buffer, and carries over, so nobody waits for long.
 //!
-//! Whether a buffer was deleted costs a system call to see, so it is looked at once a second only: as long as nobody makes
-//! a new one, those who have the old one open lose nothing by going on with it together. Who makes a new one first notes
-//! the epochs of all before it as retired, in memory that all processes look at with each use of the buffer.
+//! Whether a buffer was deleted costs a system call to see, so it is looked at once a second only, and when the first change
+//! since a flush was made: as long as nobody makes a new one, those who have the old one open go on with it together. What
+//! they change meanwhile is lost only if all who have made such changes are killed before the next look. Who makes a new one
+//! first notes the epochs of all before it as retired, in memory that all processes look at with each use of the buffer.
 //!
 //! A process may also have slept while a second buffer was made, used, and deleted in turn. What it would carry over is
 //! outdated if anything of that second one was brought to the store; so the newest buffer of which anything was is noted

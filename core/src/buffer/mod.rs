@@ -330,6 +330,7 @@ impl Buffer {
             if unflushed && !self.noted.load(Ordering::Relaxed) {
                 self.owner.note_changes(live.epoch, true)?;
                 self.noted.store(true, Ordering::Relaxed);
+                self.look_again();
             }
             let changed = change(&live)?;
             // Looked at afterwards: whoever carries the old file's entries over does so after it was retired, so a

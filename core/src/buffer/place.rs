@@ -188,10 +188,8 @@ impl Place {
         };
         let Ok(header) = serde_json::from_slice::<Header>(&text) else { return Ok(None) };
         let origin = Origin::here()?;
-        let ours = header.store == self.store
-            && header.store_mark == self.store_mark
-            && header.origin.boot_id == origin.boot_id
-            && header.origin.format == origin.format;
+        let ours =
+            header.store == self.store && header.store_mark == self.store_mark && header.origin.is_readable(&origin);
         Ok(ours.then_some(header))
     }
 
@@ -211,7 +209,7 @@ impl Place {
             // Half deleted under those who use it: the rest goes too, which they notice, and carry over.
             Some(header) if !is_whole(path) || epochs.is_retired(header.epoch) => return make(origin),
             Some(header) if header.origin == origin => header,
-            // Another container's that is gone: the content is good.
+            // Another container's that is gone, or of processes before an upgrade: the content is good.
             Some(header) if alone => {
                 let header = Header { origin, ..header };
                 self.write_header(path, &header)?;

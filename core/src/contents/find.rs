@@ -13,13 +13,29 @@ use super::{Format, Path, Scalar};
 /// References (`R`, `r`) are not, nor is what an object wrote by itself (`C`). Where the path leads to several values, as
 /// `a.b` does in `['a' => ['b' => 1], 'a.b' => 2]`, it is the first; what follows it is not read.
 pub fn find<'a>(payload: &'a [u8], format: Format, path: &Path) -> Option<Scalar<'a>> {
-    let mut found = None;
-    let mut arrived = |cursor: &mut Cursor<'a>, _: &[usize]| {
-        found = cursor.scalar()?;
-        Ok(if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    find_each(payload, format, std::slice::from_ref(path)).pop().flatten()
+}
+
+/// The same at each of several paths.
+pub fn find_each<'a>(payload: &'a [u8], format: Format, paths: &[Path]) -> Vec<Option<Scalar<'a>>> {
+    // One walk looks at nothing inside of a value at which a path ends.
+    let one_in_another = |path: &Path| paths.iter().any(|other| path.goes_on_from(other));
+    if paths.iter().any(one_in_another) {
+        return paths.iter().map(|path| find(payload, format, path)).collect();
+    }
+    let mut found = vec![None; paths.len()];
+    let mut arrived = |cursor: &mut Cursor<'a>, there: &[usize]| {
+        let value = cursor.scalar()?;
+        for path in there {
+            if found[*path].is_none() {
+                found[*path] = value.clone();
+            }
+        }
+        Ok(if found.iter().all(Option::is_some) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     };
-    let walked = walk(&mut Cursor::new(payload), format, std::slice::from_ref(path), &mut arrived);
-    walked.ok().and(found)
+    // What stands before the damage is none the worse for it.
+    let _ = walk(&mut Cursor::new(payload), format, paths, &mut arrived);
+    found
 }
 
 #[cfg(test)]
@@ -45,6 +61,32 @@ mod tests {
         assert_eq!(one(processwire, "Session._user.id"), "41");
         assert_eq!(at(processwire, "Session._user"), None);
         assert_eq!(at(processwire, "Session._user.id.x"), None);
+    }
+
+    #[test]
+    fn several_paths_are_found_as_each_of_them_is() {
+        let payloads = [
+            br#"user|s:4:"emma";x|a:1:{s:4:"name";i:5;}y|i:1;"#.as_slice(),
+            br#"user|a:2:{s:2:"id";i:7;s:4:"name";s:1:"e";}user.id|i:8;y|i:2;"#,
+            br#"y|i:3;y|i:4;user.id|i:8;x|a:1:{s:4:"name";damaged"#,
+            b"",
+        ];
+        for written in
+            [&["user", "x.name", "y"][..], &["user", "user.id", "y"], &["user.id", "user"], &["y", "y", "z"], &[]]
+        {
+            let paths: Vec<_> = written.iter().map(|path| Path::parse(path).unwrap()).collect();
+            for payload in payloads {
+                let each: Vec<_> = paths.iter().map(|path| find(payload, Format::Php, path)).collect();
+                assert_eq!(
+                    find_each(payload, Format::Php, &paths),
+                    each,
+                    "{written:?} {:?}",
+                    payload.escape_ascii().to_string()
+                );
+            }
+        }
+        let nested = ["user", "user.id"].map(|path| Path::parse(path).unwrap());
+        assert_eq!(find_each(payloads[1], Format::Php, &nested), [None, Some(Scalar::Int(7))]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod value;
 mod variable;
 
 pub use changes::same_but_for;
-pub use find::find;
+pub use find::{find, find_each};
 pub use format::Format;
 pub use path::Path;
 pub use scalar::Scalar;

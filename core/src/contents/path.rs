@@ -77,6 +77,11 @@ impl Path {
         }
     }
 
+    /// Whether it leads into what stands at `other`.
+    pub(super) fn goes_on_from(&self, other: &Path) -> bool {
+        self.joined.strip_prefix(other.joined.as_slice()).is_some_and(|further| further.starts_with(b"."))
+    }
+
     /// The longest key: where it does not stand at all, nothing stands at the path, and nothing else has to be read to
     /// know that.
     pub fn longest_key(&self) -> &[u8] {

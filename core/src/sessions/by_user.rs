@@ -50,44 +50,41 @@ impl Client for Told<'_> {
     }
 }
 
-/// A path to the user.
-pub(super) struct UserKey {
-    path: Path,
-    mark: Mark,
+/// Larger payloads are read along their keys at once, which passes over long strings; a search does not.
+const SEARCHED: usize = 4096;
+
+/// Some paths, and what a payload has to have in it where there is a value at one of them.
+pub(super) struct Marked {
+    pub(super) paths: Vec<Path>,
+    marks: Vec<Finder<'static>>,
 }
 
-impl UserKey {
-    pub(super) fn new(path: &Path) -> UserKey {
-        UserKey { path: path.clone(), mark: Mark::of(path) }
+impl Marked {
+    pub(super) fn new(paths: &[Path]) -> Marked {
+        let marks = paths.iter().map(|path| Finder::new(path.longest_key()).into_owned()).collect();
+        Marked { paths: paths.to_vec(), marks }
     }
 
-    fn user_in<'a>(&self, payload: &'a [u8], format: Format) -> User<'a> {
-        match self.mark.stands_in(payload) {
-            true => contents::find(payload, format, &self.path).map_or(User::Nobody, User::named),
-            false => User::Nobody,
-        }
-    }
-}
-
-/// What a payload has to have in it where there is a value at a path.
-pub(super) struct Mark(Finder<'static>);
-
-impl Mark {
-    pub(super) fn of(path: &Path) -> Mark {
-        Mark(Finder::new(path.longest_key()).into_owned())
+    pub(super) fn is_empty(&self) -> bool {
+        self.paths.is_empty()
     }
 
-    pub(super) fn stands_in(&self, payload: &[u8]) -> bool {
-        self.0.find(payload).is_some()
+    /// Whether it is worth reading a payload for the values.
+    pub(super) fn may_stand_in(&self, payload: &[u8]) -> bool {
+        payload.len() > SEARCHED || self.marks.iter().any(|mark| mark.find(payload).is_some())
     }
 }
 
 /// The user that a payload names at the first of `keys` that leads to one.
-fn user_in<'a>(payload: &'a [u8], format: Format, keys: &[UserKey]) -> User<'a> {
+fn user_in<'a>(payload: &'a [u8], format: Format, keys: &Marked) -> User<'a> {
+    if !keys.may_stand_in(payload) {
+        return User::Nobody;
+    }
     // Laravel hands over a serialized array, however PHP lays out its own sessions, in which no name begins like that.
     let is_array = format == Format::Php && payload.starts_with(b"a:") && payload.ends_with(b"}");
     let format = if is_array { Format::PhpSerialize } else { format };
-    keys.iter().map(|key| key.user_in(payload, format)).find(|user| *user != User::Nobody).unwrap_or(User::Nobody)
+    let values = contents::find_each(payload, format, &keys.paths).into_iter().flatten();
+    values.map(User::named).find(|user| *user != User::Nobody).unwrap_or(User::Nobody)
 }
 
 impl Sessions {

@@ -40,6 +40,13 @@ fn delete(buffer: &Buffer) {
 fn a_deleted_buffer_is_one_for_all_who_have_it_until_somebody_makes_another() {
     let scene = Scene::new();
     let (one, other) = (scene.open(SMALL), scene.open(SMALL));
+    assert_eq!(put(&other, "t", b"noted"), Put::Done);
+    assert_eq!(put(&one, "t", b"noted"), Put::Done);
+    // What follows takes a small part of a second, and is to begin with one.
+    let second = now();
+    while now() == second {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
     let look_later = || [&one, &other].iter().for_each(|buffer| buffer.looked.store(now(), Ordering::Relaxed));
     let before = one.live.read().epoch;
     std::fs::remove_dir_all(&one.live.read().directory).unwrap();
@@ -61,6 +68,37 @@ fn a_deleted_buffer_is_one_for_all_who_have_it_until_somebody_makes_another() {
     assert!(other.live.read().epoch > before);
     assert_eq!(put(&one, "s", b"goes on"), Put::Done);
     assert_eq!(payload(&scene.open(SMALL), "s").as_deref(), Some(b"goes on".as_slice()));
+}
+
+#[test]
+fn epochs_that_nobody_has_written_cost_no_session() {
+    let scene = Scene::new();
+    let buffer = scene.open(SMALL);
+    assert_eq!(put(&buffer, "s", b"kept"), Put::Done);
+    for word in [buffer.shared.retired_epoch(), buffer.shared.epoch()] {
+        word.store(u64::MAX, Ordering::Relaxed);
+        let newcomer = scene.open(SMALL);
+        assert_eq!(payload(&newcomer, "s").as_deref(), Some(b"kept".as_slice()));
+        assert_eq!(payload(&buffer, "s").as_deref(), Some(b"kept".as_slice()));
+    }
+    delete(&buffer);
+    assert_eq!(payload(&buffer, "s").as_deref(), Some(b"kept".as_slice()));
+    assert_eq!(payload(&scene.open(SMALL), "s").as_deref(), Some(b"kept".as_slice()));
+}
+
+#[test]
+fn a_buffer_that_comes_back_after_it_was_retired_is_made_anew() {
+    let scene = Scene::new();
+    let (buffer, other) = (scene.open(SMALL), scene.open(SMALL));
+    assert_eq!(put(&buffer, "s", b"kept"), Put::Done);
+    let epoch = buffer.live.read().epoch;
+    // As whoever made a new one noted, whose file was replaced by a copy of the old one.
+    buffer.shared.retired_epoch().store(epoch, Ordering::Relaxed);
+    for buffer in [&buffer, &other] {
+        assert_eq!(payload(buffer, "s").as_deref(), Some(b"kept".as_slice()));
+        assert!(buffer.live.read().epoch > epoch);
+    }
+    assert_eq!(payload(&scene.open(SMALL), "s").as_deref(), Some(b"kept".as_slice()));
 }
 
 #[test]
@@ -102,7 +140,7 @@ fn a_process_that_slept_since_before_the_deletion_brings_no_former_state_back() 
     let second = write_only(&killed, "s", b"second");
     delete(&maker);
     assert_eq!(payload(&maker, "s").as_deref(), Some(b"first".as_slice()));
-    // It is killed before it looks whether the file has a name still: nobody was told of this change.
+    // It is killed before it looks whether the file was retired: nobody was told of this change.
     {
         let live = killed.live.read();
         let (found, ()) = index::find(&live.memory, &Key::of(&live.memory, id("s")), |_| ()).unwrap();
