@@ -168,6 +168,11 @@ impl Shared {
         self.word(RETIRED_EPOCH_AT)
     }
 
+    /// Whether a session buffer is known to be deleted, by its epoch. In one order with what is changed in it.
+    pub fn is_retired(&self, epoch: u64) -> bool {
+        epoch <= self.retired_epoch().load(Ordering::SeqCst)
+    }
+
     /// The number of this machine's share of a store on a server: who has it locks sessions by the same file.
     pub fn machine(&self) -> u64 {
         self.word(MACHINE_AT).load(Ordering::Relaxed)

@@ -60,6 +60,15 @@ impl<'a> User<'a> {
         if is_name { User::Is(name) } else { User::Nobody }
     }
 
+    /// The name as it is kept, which is empty for nobody; `None`: nothing is known.
+    fn name(&self) -> Option<&str> {
+        match self {
+            User::Unknown => None,
+            User::Nobody => Some(""),
+            User::Is(name) => Some(name),
+        }
+    }
+
     /// The user that a session names. What is neither a whole number nor text is nobody.
     pub fn named(value: Scalar<'a>) -> User<'a> {
         match value {
@@ -83,13 +92,9 @@ impl Visitor<'_> {
 
     /// The same, with what is not known as `older` has it.
     pub fn seen(user: &User<'_>, ip: Option<&str>, agent: Option<&[u8]>, older: &Visitor<'_>) -> Visitor<'static> {
-        let user = match user {
-            User::Unknown => older.field(0),
-            User::Nobody => Some(""),
-            User::Is(name) => Some(&**name),
-        };
+        let user = user.name().or(older.field(0));
         let ip = ip.filter(|ip| ip.len() <= MAX_IP && ip.parse::<IpAddr>().is_ok()).or(older.field(1));
-        let agent = agent.or(older.field(2).map(str::as_bytes)).map(|agent| &agent[..agent.len().min(MAX_AGENT)]);
+        let agent = agent.or(older.field(2).map(str::as_bytes)).map(first_of);
         let fields = [user.map(str::as_bytes), ip.map(str::as_bytes), agent];
         if fields == [None; 3] {
             return Visitor::UNKNOWN;
@@ -108,13 +113,11 @@ impl Visitor<'_> {
 
     /// Whether [`Visitor::seen`] with this one as the older would come to the same.
     pub fn says(&self, user: &User<'_>, ip: Option<&[u8]>, agent: Option<&[u8]>) -> bool {
-        let user = match user {
-            User::Unknown => None,
-            User::Nobody => Some(b"".as_slice()),
-            User::Is(name) => Some(name.as_bytes()),
-        };
-        let agent = agent.map(|agent| &agent[..agent.len().min(MAX_AGENT)]);
-        [user, ip, agent].iter().enumerate().all(|(place, now)| now.is_none() || *now == self.bytes(place))
+        let user = user.name().map(str::as_bytes);
+        [user, ip, agent.map(first_of)]
+            .iter()
+            .enumerate()
+            .all(|(place, now)| now.is_none() || *now == self.bytes(place))
     }
 
     /// The same, with what `self` does not know as `older` has it.
@@ -180,6 +183,11 @@ pub fn at_end_of(bytes: &[u8]) -> Option<Visitor<'_>> {
 fn lengths(bytes: &[u8]) -> Option<[Option<usize>; 3]> {
     let tail = bytes.last_chunk::<TAIL>()?;
     Some([tail[0], tail[1], tail[2]].map(|length| (length != UNKNOWN).then_some(usize::from(length))))
+}
+
+/// What is kept of what a browser calls itself.
+fn first_of(agent: &[u8]) -> &[u8] {
+    &agent[..agent.len().min(MAX_AGENT)]
 }
 
 fn check(bytes: &[u8]) -> [u8; 4] {

@@ -53,11 +53,6 @@ impl Epochs<'_> {
         self.shared.retired_epoch().fetch_max(newest, Ordering::SeqCst);
     }
 
-    /// Whether a buffer was deleted, by its epoch.
-    pub fn is_retired(&self, epoch: u64) -> bool {
-        epoch <= self.shared.retired_epoch().load(Ordering::Relaxed)
-    }
-
     /// Counts one more buffer; returns its epoch. Runs under the open-lock.
     pub fn advance(&self) -> u64 {
         self.note(self.shared.retired_epoch().load(Ordering::Relaxed));

@@ -162,6 +162,12 @@ impl Memory {
         self.first_page().reserved.load(Ordering::Acquire).min(self.layout.segments) as usize
     }
 
+    /// The segment that was opened last.
+    pub fn current(&self) -> Option<usize> {
+        let current = self.first_page().current.load(Ordering::Relaxed) as usize;
+        current.checked_sub(1).filter(|segment| *segment < self.reserved())
+    }
+
     /// The table of the segments that may be used.
     pub fn segments(&self) -> &[Segment] {
         // SAFETY: the table begins on the second page and has a place for every segment of the layout, each of which

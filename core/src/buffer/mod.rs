@@ -299,7 +299,7 @@ impl Buffer {
     /// within a second (`epoch`).
     fn is_outdated(&self, live: &Live) -> bool {
         let now = now();
-        live.epoch <= self.shared.retired_epoch().load(Ordering::SeqCst)
+        self.shared.is_retired(live.epoch)
             || (self.looked.load(Ordering::Relaxed) != now && {
                 self.looked.store(now, Ordering::Relaxed);
                 live.is_unlinked()

@@ -207,7 +207,7 @@ impl Place {
         // Another boot's, another format's, damaged, or none: its content is worth nothing and is not read.
         let header = match self.usable_header(path)? {
             // Half deleted under those who use it: the rest goes too, which they notice, and carry over.
-            Some(header) if !is_whole(path) || epochs.is_retired(header.epoch) => return make(origin),
+            Some(header) if !is_whole(path) || epochs.shared.is_retired(header.epoch) => return make(origin),
             Some(header) if header.origin == origin => header,
             // Another container's that is gone, or of processes before an upgrade: the content is good.
             Some(header) if alone => {

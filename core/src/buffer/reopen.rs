@@ -61,10 +61,10 @@ impl Buffer {
         let _opening = self.owner.open_lock()?;
         // No thread of this process writes or reads meanwhile.
         let mut live = self.live.write();
-        let epochs = Epochs { owner: &self.owner, shared: &self.shared, mine: Some(live.epoch) };
-        if !live.is_unlinked() && !epochs.is_retired(live.epoch) {
+        if !live.is_unlinked() && !self.shared.is_retired(live.epoch) {
             return Ok(false);
         }
+        let epochs = Epochs { owner: &self.owner, shared: &self.shared, mine: Some(live.epoch) };
         let (size, salt) = (live.memory.layout().size, live.memory.salt());
         // Those that were its own, somebody else may have carried over.
         let changes = Cell::new(self.noted.load(Ordering::Relaxed));

@@ -74,10 +74,8 @@ impl Memory {
     /// Has the processor fetch the room that an entry of so many units would get now, as the next one probably does: the
     /// script runs meanwhile. Segments are written from end to end, so that room is in no cache.
     pub fn expect_entry(&self, units: u64) {
-        let current = self.first_page().current.load(Ordering::Relaxed) as usize;
-        let Some((segment, place)) = current.checked_sub(1).and_then(|at| Some((at, self.segments().get(at)?))) else {
-            return;
-        };
+        let Some(segment) = self.current() else { return };
+        let Some(place) = self.segments().get(segment) else { return };
         let of = self.layout().units();
         let taken = place.taken(of);
         let units = units.min(MOST_EXPECTED).min(of - taken);

@@ -146,8 +146,7 @@ impl Writer<'_> {
 
     /// The segment that others write to.
     fn turn_to_others(&mut self, units: u64) -> Result<bool> {
-        let current = self.memory.first_page().current.load(Ordering::Relaxed) as usize;
-        match current.checked_sub(1).filter(|segment| *segment < self.memory.reserved()) {
+        match self.memory.current() {
             Some(segment) => self.try_join(segment, units),
             None => Ok(false),
         }

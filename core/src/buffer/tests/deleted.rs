@@ -57,11 +57,7 @@ fn a_deleted_buffer_is_one_for_all_who_have_it_until_somebody_makes_another() {
     assert_eq!(payload(&other, "s").as_deref(), Some(b"written behind the deletion".as_slice()));
     look_later();
     // Who comes new waits for those with changes, and tells them, so that they come at once.
-    let path = scene.directory.path().canonicalize().unwrap();
-    let refused = Owner::join(&path, true, |owner| {
-        let shared = Arc::new(Shared::open(&path)?);
-        Place::new(&path, 1, SMALL).open(owner.was_first(), Epochs { owner, shared: &shared, mine: None })
-    });
+    let refused = scene.try_open(SMALL);
     assert_eq!(refused.map(drop).map_err(|error| error.kind()), Err(ErrorKind::Draining));
     look_later();
     assert_eq!(payload(&other, "s").as_deref(), Some(b"written behind the deletion".as_slice()));
@@ -249,10 +245,6 @@ fn who_has_no_changes_is_waited_for_by_nobody() {
     assert!(!busy.has_unflushed().unwrap());
     assert_eq!(watcher.report().unwrap().unflushed, 0);
     delete(&busy);
-    let path = scene.directory.path().canonicalize().unwrap();
-    let opened = Owner::join(&path, true, |owner| {
-        let shared = Arc::new(Shared::open(&path)?);
-        Place::new(&path, 1, SMALL).open(owner.was_first(), Epochs { owner, shared: &shared, mine: None })
-    });
+    let opened = scene.try_open(SMALL);
     assert!(opened.is_ok(), "{:?}", opened.err());
 }

@@ -17,7 +17,7 @@ use super::index::{self, Inserted, Key, Slot};
 use super::place::Place;
 use super::{Buffer, Lookup, Put, Search, Unflushed, Value, frame};
 use crate::entry::{self, HEADER, Stamp};
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Result};
 use crate::owner::Owner;
 use crate::record::{Expiry, Record, SessionId, now};
 use crate::shared::{Counter, Shared};
@@ -44,15 +44,18 @@ impl Scene {
 
     /// Opens the buffer as a process of its own would: with its own mapping, and locks of its own.
     pub(super) fn open(&self, size: u64) -> Buffer {
+        self.try_open(size).unwrap()
+    }
+
+    pub(super) fn try_open(&self, size: u64) -> Result<Buffer> {
         let path = self.directory.path().canonicalize().unwrap();
         let (owner, (shared, place, live)) = Owner::join(&path, true, |owner| {
             let shared = Arc::new(Shared::open(&path)?);
             let place = Place::new(&path, 1, size);
             let live = place.open(owner.was_first(), Epochs { owner, shared: &shared, mine: None })?;
             Ok((shared, place, live))
-        })
-        .unwrap();
-        Buffer::new(live, place, Arc::new(owner), shared)
+        })?;
+        Ok(Buffer::new(live, place, Arc::new(owner), shared))
     }
 }
 
