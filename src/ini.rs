@@ -28,7 +28,7 @@ const fn entry(name: &'static CStr, default: &'static CStr, place: usize) -> Ini
 }
 
 /// In the order of [`ENTRIES`], then those that are PHP's matter alone.
-static DEFINITIONS: IniEntryDefs<18> = IniEntryDefs::new([
+static DEFINITIONS: IniEntryDefs<19> = IniEntryDefs::new([
     {
         let mut store = entry(c"rustdb.store", c"", 0);
         store.displayer = Some(display_store);
@@ -57,6 +57,7 @@ static DEFINITIONS: IniEntryDefs<18> = IniEntryDefs::new([
         14,
     ),
     entry(c"rustdb.track", c"user,ip,agent", 15),
+    entry(c"rustdb.busy_poll", c"200", 16),
     {
         let mut takeover = IniEntryDef::new(c"rustdb.takeover", c"", IniEntryPermission::System);
         takeover.on_modify = Some(takeover_changed);

@@ -19,7 +19,7 @@ pub struct Raw {
 }
 
 /// Name and default of every setting. The skin registers them with PHP in this order.
-pub const ENTRIES: [(&str, &str); 16] = [
+pub const ENTRIES: [(&str, &str); 17] = [
     ("store", ""),
     ("multi_host", "auto"),
     ("lock", "exclusive"),
@@ -36,6 +36,7 @@ pub const ENTRIES: [(&str, &str); 16] = [
     ("regenerate_grace", "0"),
     ("user_key", USER_KEYS),
     ("track", "user,ip,agent"),
+    ("busy_poll", "200"),
 ];
 
 /// Where sessions are kept.
@@ -123,6 +124,8 @@ pub struct Settings {
     pub user_key: Vec<Path>,
     /// `rustdb.track`
     pub track: Track,
+    /// `rustdb.busy_poll`: for how long a request looks for the answer of a server before it sleeps
+    pub busy_poll: Duration,
 }
 
 /// The smallest buffer that is of use.
@@ -133,6 +136,9 @@ const LARGEST_BUFFER: u64 = 1 << 36;
 /// Longer than a request lasts that was under way when an id was replaced; each second more is one in which a stolen id
 /// is still good.
 const LONGEST_GRACE: u64 = 300;
+
+/// In microseconds: by then a processor has been woken on any machine, and who looks longer only burns electricity.
+const LONGEST_BUSY_POLL: u64 = 1000;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -216,6 +222,7 @@ impl Settings {
             regenerate_grace: whole("regenerate_grace", value("regenerate_grace"), 0, LONGEST_GRACE)?,
             user_key: paths("user_key", value("user_key"))?,
             track: track(value("track"))?,
+            busy_poll: Duration::from_micros(whole("busy_poll", value("busy_poll"), 0, LONGEST_BUSY_POLL)?),
         })
     }
 }

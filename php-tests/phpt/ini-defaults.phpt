@@ -7,7 +7,7 @@ Every entry has its documented default
 require __DIR__ . '/store.inc';
 store_create();
 
-foreach (['store', 'lock', 'lock_wait', 'buffer_size', 'write', 'flush_interval', 'touch_interval', 'volatile_keys', 'lifetime', 'gc_probability', 'gc_divisor', 'regenerate_grace', 'migrate_from', 'user_key', 'track', 'takeover'] as $entry) {
+foreach (['store', 'lock', 'lock_wait', 'buffer_size', 'write', 'flush_interval', 'touch_interval', 'volatile_keys', 'lifetime', 'gc_probability', 'gc_divisor', 'regenerate_grace', 'migrate_from', 'user_key', 'track', 'busy_poll', 'takeover'] as $entry) {
     echo "rustdb.$entry = ", var_export(ini_get("rustdb.$entry"), true), "\n";
 }
 ?>
@@ -32,4 +32,5 @@ rustdb.regenerate_grace = '0'
 rustdb.migrate_from = ''
 rustdb.user_key = 'account.current_user_id,Session._user.id,login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d'
 rustdb.track = 'user,ip,agent'
+rustdb.busy_poll = '200'
 rustdb.takeover = ''

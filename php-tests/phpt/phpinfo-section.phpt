@@ -14,7 +14,7 @@ phpinfo(INFO_MODULES);
 $info = ob_get_clean();
 $section = preg_match('/^rustdb\n(.*?)\n\n\n/ms', $info . "\n\n\n", $match) ? $match[1] : '';
 $wanted = ['rustdb.store', 'rustdb.lock', 'rustdb.lock_wait', 'rustdb.buffer_size', 'rustdb.write', 'rustdb.flush_interval', 'rustdb.touch_interval', 'rustdb.volatile_keys',
-    'rustdb.lifetime', 'rustdb.gc_probability', 'rustdb.gc_divisor', 'rustdb.regenerate_grace', 'rustdb.migrate_from', 'Sessions brought over', 'rustdb.takeover', store_dir(), rustdb_status()['version'],
+    'rustdb.lifetime', 'rustdb.gc_probability', 'rustdb.gc_divisor', 'rustdb.regenerate_grace', 'rustdb.migrate_from', 'Sessions brought over', 'rustdb.busy_poll', 'rustdb.takeover', store_dir(), rustdb_status()['version'],
     'size', 'entries', 'hits', 'misses', 'evictions', 'waits', 'timeouts', 'flush', 'garbage'];
 foreach ($wanted as $word) {
     if (stripos($info, $word) === false) {

@@ -1,5 +1,6 @@
 //! The stores: one folder each.
 
+pub(crate) mod busy_poll;
 pub mod embedded;
 pub mod mysql;
 pub(crate) mod pool;

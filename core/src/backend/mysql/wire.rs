@@ -9,7 +9,7 @@
 //! packets of up to 16 MiB behind a header of four bytes. The numbers of packets are checked, so that an answer is never
 //! taken for another one's.
 
-use std::io::{self, ErrorKind, IoSlice, Read};
+use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -18,6 +18,7 @@ use mysql::MySqlError;
 use socket2::Socket;
 
 use super::connection::Answer;
+use crate::backend::busy_poll::receive;
 
 /// The command that statements go with.
 const COM_QUERY: u8 = 3;
@@ -220,7 +221,7 @@ impl Wire {
             self.buffer.resize(length, 0);
         }
         while self.to - self.from < length {
-            match (&self.socket).read(&mut self.buffer[self.to..]) {
+            match receive(&self.socket, &mut self.buffer[self.to..]) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(read) => self.to += read,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Type};
 
+use crate::backend::busy_poll::receive;
+
 /// How far a kernel timeout may be off before it is set anew, which costs a system call.
 const SLACK: Duration = Duration::from_millis(50);
 
@@ -142,7 +144,7 @@ fn in_time(error: io::Error) -> io::Error {
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.attempt(Way::Read, |mut socket| socket.read(buffer))
+        self.attempt(Way::Read, |socket| receive(socket, buffer))
     }
 }
 
