@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::Thread;
 use std::time::Duration;
 
+use crate::backend::busy_poll;
 use crate::process;
 
 const IDLE: u64 = u64::MAX;
@@ -122,6 +123,7 @@ fn start(state: &mut State) {
         libc::sigfillset(&mut all);
         libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
         let started = std::thread::Builder::new().name("rustdb".into()).spawn(|| {
+            busy_poll::never();
             // A panic ends the thread and nothing else; what is unflushed stays in the buffer.
             let _ = std::panic::catch_unwind(run);
             self::state().running = false;

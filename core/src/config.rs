@@ -60,6 +60,19 @@ pub enum StoreUrl {
     },
 }
 
+impl StoreUrl {
+    /// The same with `rustdb.busy_poll`, as far as there are servers.
+    fn looking_for(mut self, busy_poll: Duration) -> StoreUrl {
+        if let StoreUrl::Server { server, front, .. } = &mut self {
+            server.busy_poll = busy_poll;
+            if let Some(front) = front {
+                front.server.busy_poll = busy_poll;
+            }
+        }
+        self
+    }
+}
+
 /// Whether requests of one session wait for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LockMode {
@@ -124,8 +137,6 @@ pub struct Settings {
     pub user_key: Vec<Path>,
     /// `rustdb.track`
     pub track: Track,
-    /// `rustdb.busy_poll`: for how long a request looks for the answer of a server before it sleeps
-    pub busy_poll: Duration,
 }
 
 /// The smallest buffer that is of use.
@@ -157,7 +168,8 @@ impl Settings {
             let place = ENTRIES.iter().position(|(entry, _)| *entry == name);
             place.and_then(|place| raw.values.get(place)).map_or("", |value| value.trim())
         };
-        let store = store(value("store"), &raw.save_path)?;
+        let busy_poll = whole("busy_poll", value("busy_poll"), 0, LONGEST_BUSY_POLL)?;
+        let store = store(value("store"), &raw.save_path)?.looking_for(Duration::from_micros(busy_poll));
         let on_server = matches!(store, StoreUrl::Server { .. });
         let multi_host = match value("multi_host") {
             "auto" => on_server,
@@ -222,7 +234,6 @@ impl Settings {
             regenerate_grace: whole("regenerate_grace", value("regenerate_grace"), 0, LONGEST_GRACE)?,
             user_key: paths("user_key", value("user_key"))?,
             track: track(value("track"))?,
-            busy_poll: Duration::from_micros(whole("busy_poll", value("busy_poll"), 0, LONGEST_BUSY_POLL)?),
         })
     }
 }

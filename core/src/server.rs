@@ -86,6 +86,8 @@ pub struct Server {
     pub connect_timeout: Duration,
     /// How long an answer may take.
     pub timeout: Duration,
+    /// For how long a request looks for an answer before it sleeps until it comes (`rustdb.busy_poll`); zero: not at all.
+    pub busy_poll: Duration,
     /// The options that are the backend's own.
     pub options: BTreeMap<String, String>,
 }
@@ -319,6 +321,7 @@ fn parse(text: &str, product: Product, tls: bool, way: Way) -> Result<Server> {
         database,
         connect_timeout: seconds("connect_timeout", 2.0)?,
         timeout: seconds("timeout", 5.0)?,
+        busy_poll: Duration::ZERO,
         options,
     })
 }

@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt;
 
-use crate::backend::busy_poll;
 use crate::config::{LockMode, Settings, WriteMode};
 use crate::contents;
 use crate::error::{Error, ErrorKind, Result};
@@ -105,7 +104,6 @@ impl Sessions {
 
     /// The same, without going where a lead leads to.
     fn begin_at(&self, id: SessionId<'_>, access: Access) -> Result<Option<Held>> {
-        busy_poll::set_limit(self.settings.busy_poll);
         let (name, lock_wait) = self.lock(id, access)?;
         // Lets go of it on every way out but the last, panics included.
         let lock = Lock { locks: &self.locks, name };

@@ -187,6 +187,23 @@ fn server_of(settings: Settings) -> Server {
 }
 
 #[test]
+fn every_server_of_a_store_is_told_for_how_long_to_look_for_answers() {
+    let parse = |url: &str, microseconds: &str| {
+        let mut raw = raw("store", url);
+        raw.values[ENTRIES.iter().position(|(name, _)| *name == "busy_poll").unwrap()] = microseconds.to_owned();
+        match Settings::parse(&raw).unwrap().store {
+            StoreUrl::Server { server, front, .. } => {
+                (server.busy_poll.as_micros(), front.map(|front| front.server.busy_poll.as_micros()))
+            }
+            other => panic!("{other:?} is no server"),
+        }
+    };
+    assert_eq!(parse("redis://host", "200"), (200, None));
+    assert_eq!(parse("mysql://user@host/database", "0"), (0, None));
+    assert_eq!(parse("redis://front mysql://user@host/database", "70"), (70, Some(70)));
+}
+
+#[test]
 fn a_password_comes_from_a_file_or_from_the_environment() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("password");

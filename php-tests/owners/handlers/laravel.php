@@ -83,6 +83,7 @@ function collect_garbage(string $id): void
 function make_table(): void
 {
     Facade::setFacadeApplication(['db' => manager('utf8mb4')->getDatabaseManager()]);
-    require 'Illuminate/Session/Console/stubs/database.stub';
-    (new CreateSessionsTable())->up();
+    // Since Laravel 9 the file returns what it used to name.
+    $migration = require 'Illuminate/Session/Console/stubs/database.stub';
+    (is_object($migration) ? $migration : new CreateSessionsTable())->up();
 }

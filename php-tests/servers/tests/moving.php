@@ -171,13 +171,13 @@ test("rows of Symfony's PdoSessionHandler are brought over", function (Sandbox $
 });
 
 test('rows of ProcessWire are brought over', function (Sandbox $sandbox) {
-    // As SessionHandlerDB makes and fills it.
+    // As SessionHandlerDB makes and fills it. (Callables instead of an object are deprecated since PHP 8.4.)
     [$server, $url] = old_database($sandbox, "CREATE TABLE sessions (id char(32) NOT NULL, user_id int unsigned NOT NULL,
         pages_id int unsigned NOT NULL, data mediumtext NOT NULL, ts timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP,
         ip int unsigned NOT NULL DEFAULT 0, ua varchar(250) NOT NULL DEFAULT '', PRIMARY KEY (id), INDEX pages_id (pages_id),
         INDEX user_id (user_id), INDEX ts (ts)) ENGINE=InnoDB DEFAULT CHARSET=utf8");
     $install = "\$pdo = new PDO('mysql:unix_socket=$server->socket;dbname=old;charset=utf8', 'keeper', 'k', [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION]);
-        session_set_save_handler(fn () => true, fn () => true, function (\$id) use (\$pdo) {
+        @session_set_save_handler(fn () => true, fn () => true, function (\$id) use (\$pdo) {
             \$query = \$pdo->prepare('SELECT data FROM sessions WHERE id=:id'); \$query->execute(['id' => \$id]);
             return (string) \$query->fetchColumn();
         }, fn (\$id, \$data) => \$pdo->prepare('INSERT INTO sessions SET id=:id, user_id=41, pages_id=1, data=:data
@@ -190,7 +190,7 @@ test('hashes of Cm_RedisSession, packed with gz, are brought over', function (Sa
     $server = new RedisServer($sandbox);
     // As _writeRawSession, _encodeData and read of its Handler do it.
     $install = "\$redis = new Redis; \$redis->connect('127.0.0.1', $server->port); \$redis->select(2);
-        session_set_save_handler(fn () => true, fn () => true, function (\$id) use (\$redis) {
+        @session_set_save_handler(fn () => true, fn () => true, function (\$id) use (\$redis) {
             \$redis->hIncrBy(\"sess_\$id\", 'lock', 1);
             \$data = \$redis->hGet(\"sess_\$id\", 'data');
             return \$data === false ? '' : gzuncompress(substr(\$data, 4));

@@ -89,7 +89,10 @@ impl Connection {
         let limited = socket(&conn).and_then(|socket| socket.set_read_timeout(Some(target.server.timeout)));
         limited.map_err(|cause| failed(cause.into()))?;
         let wire = match target.tls {
-            None => Some(socket(&conn).map(|socket| Wire::new(socket.into())).map_err(|cause| failed(cause.into()))?),
+            None => {
+                let socket = socket(&conn).map_err(|cause| failed(cause.into()))?;
+                Some(Wire::new(socket.into(), target.server.busy_poll))
+            }
             Some(_) => None,
         };
         let mut connection = Connection {

@@ -13,12 +13,13 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use mysql::MySqlError;
 use socket2::Socket;
 
 use super::connection::Answer;
-use crate::backend::busy_poll::receive;
+use crate::backend::busy_poll::BusyPoll;
 
 /// The command that statements go with.
 const COM_QUERY: u8 = 3;
@@ -47,16 +48,40 @@ pub(super) struct Wire {
     number: u8,
     /// How much has been received of the answers that are being read.
     received: usize,
+    /// What was sent last.
+    asked: Asked,
+    /// What is known about waiting for the answers to each kind.
+    looks: [BusyPoll; 2],
+}
+
+/// What statements do. Changes that the server brings to its disk take so much longer that nobody should conclude from
+/// them how long reading takes.
+#[derive(Clone, Copy)]
+enum Asked {
+    Read,
+    Change,
 }
 
 impl Wire {
-    /// On a socket on which nothing is under way.
-    pub(super) fn new(socket: OwnedFd) -> Wire {
-        Wire { socket: socket.into(), buffer: Vec::new(), from: 0, to: 0, owed: 0, number: 1, received: 0 }
+    /// On a socket on which nothing is under way. `busy_poll`: for how long it looks for an answer.
+    pub(super) fn new(socket: OwnedFd, busy_poll: Duration) -> Wire {
+        Wire {
+            socket: socket.into(),
+            buffer: Vec::new(),
+            from: 0,
+            to: 0,
+            owed: 0,
+            number: 1,
+            received: 0,
+            asked: Asked::Read,
+            looks: [BusyPoll::new(busy_poll), BusyPoll::new(busy_poll)],
+        }
     }
 
     /// Sends statements.
     pub(super) fn send(&mut self, sql: &str) -> io::Result<()> {
+        // Whatever reads begins with SET, for its lock, or with SELECT.
+        self.asked = if sql.starts_with("SE") { Asked::Read } else { Asked::Change };
         let mut rest = sql.as_bytes();
         let mut number = 0;
         loop {
@@ -221,7 +246,7 @@ impl Wire {
             self.buffer.resize(length, 0);
         }
         while self.to - self.from < length {
-            match receive(&self.socket, &mut self.buffer[self.to..]) {
+            match self.looks[self.asked as usize].receive(&self.socket, &mut self.buffer[self.to..]) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(read) => self.to += read,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -319,7 +344,7 @@ mod tests {
     /// A connection, and the server's end of it.
     fn wire() -> (Wire, UnixStream) {
         let (ours, server) = UnixStream::pair().unwrap();
-        (Wire::new(ours.into()), server)
+        (Wire::new(ours.into(), Duration::ZERO), server)
     }
 
     fn packet(number: u8, body: &[u8]) -> Vec<u8> {
@@ -330,6 +355,31 @@ mod tests {
     /// An answer that has changed so many rows. `more`: another one follows.
     fn ok(number: u8, affected: u8, more: bool) -> Vec<u8> {
         packet(number, &[0, affected, 0, if more { 10 } else { 2 }, 0, 0, 0])
+    }
+
+    #[test]
+    fn slow_changes_are_no_reason_to_expect_slow_reading() {
+        let (ours, mut server) = UnixStream::pair().unwrap();
+        let mut wire = Wire::new(ours.into(), Duration::from_micros(1));
+        for _ in 0..100 {
+            wire.send("UPDATE").unwrap();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    std::thread::sleep(Duration::from_millis(5));
+                    server.write_all(&ok(1, 1, false)).unwrap();
+                });
+                assert_eq!(wire.answer().unwrap().0.affected, 1);
+            });
+            if wire.looks[Asked::Change as usize].rests() {
+                break;
+            }
+        }
+        assert!(wire.looks[Asked::Change as usize].rests());
+        assert!(!wire.looks[Asked::Read as usize].rests());
+        wire.send("SELECT").unwrap();
+        server.write_all(&ok(1, 0, false)).unwrap();
+        wire.answer().unwrap();
+        assert!(!wire.looks[Asked::Read as usize].rests());
     }
 
     #[test]

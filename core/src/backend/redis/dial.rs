@@ -48,7 +48,7 @@ impl Dial {
 
     /// Connects to the server at `address` and says who we are and which database is meant.
     pub fn connect(&self, address: &Address, deadline: Instant) -> Result<Wire, Fault> {
-        let (wire, _) = Wire::connect(address, self.tls.as_ref(), &self.hello(), deadline)?;
+        let (wire, _) = self.greet(address, &self.hello(), deadline)?;
         Ok(wire)
     }
 
@@ -56,7 +56,7 @@ impl Dial {
     pub fn connect_master(&self, address: &Address, deadline: Instant) -> Result<Wire, Fault> {
         let mut hello = self.hello();
         hello.push(cmd("ROLE"));
-        let (wire, mut answers) = Wire::connect(address, self.tls.as_ref(), &hello, deadline)?;
+        let (wire, mut answers) = self.greet(address, &hello, deadline)?;
         // ["master", …], ["slave", …] or ["sentinel", …].
         let is_master = match answers.pop() {
             Some(Value::Array(role)) => matches!(role.first(), Some(Value::BulkString(role)) if role == b"master"),
@@ -69,8 +69,14 @@ impl Dial {
     pub fn connect_sentinel(&self, address: &Address, deadline: Instant) -> Result<Wire, Fault> {
         let option = |name| self.server.option(name).unwrap_or_default();
         let hello: Vec<Cmd> = auth(option("sentinel_user"), option("sentinel_password")).into_iter().collect();
-        let (wire, _) = Wire::connect(address, self.tls.as_ref(), &hello, deadline)?;
+        let (wire, _) = self.greet(address, &hello, deadline)?;
         Ok(wire)
+    }
+
+    fn greet(&self, address: &Address, hello: &[Cmd], deadline: Instant) -> Result<(Wire, Vec<Value>), Fault> {
+        let (mut wire, answers) = Wire::connect(address, self.tls.as_ref(), hello, deadline)?;
+        wire.set_busy_poll(self.server.busy_poll);
+        Ok((wire, answers))
     }
 
     /// The error for the operator. `address`: which of several servers it is about, if that is known.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Type};
 
-use crate::backend::busy_poll::receive;
+use crate::backend::busy_poll::BusyPoll;
 
 /// How far a kernel timeout may be off before it is set anew, which costs a system call.
 const SLACK: Duration = Duration::from_millis(50);
@@ -23,6 +23,8 @@ pub struct Socket {
     deadline: Instant,
     /// What the kernel was told for reading and for writing.
     told: [Duration; 2],
+    /// What is known about waiting for answers.
+    busy_poll: BusyPoll,
 }
 
 /// A place in [`Socket::told`].
@@ -78,7 +80,12 @@ impl Socket {
     }
 
     fn new(socket: socket2::Socket, deadline: Instant) -> Socket {
-        Socket { socket, deadline, told: [Duration::ZERO; 2] }
+        Socket { socket, deadline, told: [Duration::ZERO; 2], busy_poll: BusyPoll::new(Duration::ZERO) }
+    }
+
+    /// Looks for answers for so long before it sleeps until they come.
+    pub fn set_busy_poll(&mut self, limit: Duration) {
+        self.busy_poll = BusyPoll::new(limit);
     }
 
     /// Gives what follows this much time, all in all.
@@ -113,16 +120,12 @@ impl Socket {
         Ok(())
     }
 
-    fn attempt(
-        &mut self,
-        way: Way,
-        mut attempt: impl FnMut(&socket2::Socket) -> io::Result<usize>,
-    ) -> io::Result<usize> {
+    fn attempt(&mut self, way: Way, mut attempt: impl FnMut(&mut Socket) -> io::Result<usize>) -> io::Result<usize> {
         loop {
             self.tell(way)?;
             // With a timeout set the kernel does not go on by itself after a signal, such as PHP's time limit
             // (signal(7)).
-            match attempt(&self.socket) {
+            match attempt(self) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 other => return other.map_err(in_time),
             }
@@ -144,17 +147,50 @@ fn in_time(error: io::Error) -> io::Error {
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.attempt(Way::Read, |socket| receive(socket, buffer))
+        self.attempt(Way::Read, |this| this.busy_poll.receive(&this.socket, buffer))
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         // Whatever PHP does about SIGPIPE, a connection that breaks ends nobody.
-        self.attempt(Way::Write, |socket| socket.send_with_flags(buffer, libc::MSG_NOSIGNAL))
+        self.attempt(Way::Write, |this| this.socket.send_with_flags(buffer, libc::MSG_NOSIGNAL))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn it_looks_for_answers_if_it_was_told_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        for (limit, stops) in [(Duration::ZERO, false), (Duration::from_micros(1), true)] {
+            let mut socket = Socket::unix(&path, Instant::now() + Duration::from_secs(10)).unwrap();
+            let (mut server, _) = listener.accept().unwrap();
+            socket.set_busy_poll(limit);
+            for _ in 0..if stops { 100 } else { 3 } {
+                std::thread::scope(|scope| {
+                    scope.spawn(|| {
+                        std::thread::sleep(Duration::from_millis(5));
+                        server.write_all(b"+").unwrap();
+                    });
+                    assert_eq!(socket.read(&mut [0; 1]).unwrap(), 1);
+                });
+                if socket.busy_poll.rests() {
+                    break;
+                }
+            }
+            // After two late answers.
+            assert_eq!(socket.busy_poll.rests(), stops);
+        }
     }
 }

@@ -103,6 +103,11 @@ impl Wire {
         self.receive(packed.count())
     }
 
+    /// Looks for answers for so long before it sleeps until they come.
+    pub fn set_busy_poll(&mut self, limit: Duration) {
+        self.channel.socket().set_busy_poll(limit);
+    }
+
     /// Gives what follows this much time, all in all.
     pub fn limit(&mut self, limit: Duration) {
         self.channel.socket().limit(limit);
