@@ -111,22 +111,27 @@ final class Peers
         } else {
             $results->notes[] = 'rustdb on MariaDB: not installed (Debian package: mariadb-server)';
         }
+        $setups = [
+            '' => ['many hosts', []],
+            '-one' => ['one host', ['rustdb.multi_host' => 'off']],
+            '-sleeping' => ['many hosts, busy_poll=0', ['rustdb.busy_poll' => 0]],
+        ];
         $peers = [];
         foreach ($built ? $stores : [] as $name => [$server, $unix, $tcp, $port, $apart]) {
-            foreach (['' => 'many hosts', '-one' => 'one host'] as $suffix => $hosts) {
+            foreach ($setups as $suffix => [$setup, $more]) {
                 foreach (['unix' => ['unix socket', $unix], 'tcp' => ['TCP', $tcp]] as $link => [$word, $url]) {
                     $peers[] = new Peer(
                         "rustdb-$name-$link$suffix",
-                        "rustdb, $server, $word" . ($suffix === '' ? '' : ", $hosts"),
+                        "rustdb, $server, $word" . ($suffix === '' ? '' : ", $setup"),
                         [$workspace->tmpfs . '/rustdb.so'],
                         static fn (string $directory, ?int $port = null) => [
                             'session.save_handler' => 'rustdb',
                             'rustdb.store' => rtrim($url($port) . ($suffix === '' ? '' : $apart(basename($directory))), '?&'),
-                            'rustdb.multi_host' => $suffix === '' ? 'auto' : 'off',
                             'session.save_path' => $directory,
                             'rustdb.gc_probability' => 0,
+                            ...$more,
                         ],
-                        handler: "rustdb on $server, $hosts",
+                        handler: "rustdb on $server, $setup",
                         link: $link,
                         port: $link === 'tcp' ? $port : null,
                         suites: match ("$name-$link$suffix") {

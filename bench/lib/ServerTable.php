@@ -68,6 +68,8 @@ final class ServerTable
             'Round trips are counted in the proxy, as the times the server speaks after the client, and one for TCP\'s handshake where a '
                 . 'request connects; bytes are those of the TCP streams, without headers of the network.',
             'One host is `rustdb.multi_host=off`.',
+            'Rustdb looks for an answer for up to 200 µs before it sleeps until it comes, while nobody else wants the processor; with '
+                . '`rustdb.busy_poll=0` it sleeps at once, as the other handlers do.',
             'ProcessWire (its statements alone) and Illuminate use the connection that the application has anyway: persistent, open all the time, and what opening or checking it costs is not counted.',
             'Symfony, in its default mode (a row lock in a transaction), has a connection of its own, opened for each request as with a DSN in its configuration; the same is measured with a persistent one that stays open.',
             'Illuminate does not lock, and prepares each statement on the server, as its connector asks.',

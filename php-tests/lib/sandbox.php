@@ -18,6 +18,8 @@ final class Sandbox
     private array $stores = [];
     /** @var list<string> patterns of log lines that belong to the behaviour under test */
     private array $expected = [];
+    /** @var list<string> patterns of log lines that an application may cause by itself */
+    private array $allowed = [];
     private ?string $modules = null;
     private ?string $extension = null;
     private bool $closed = false;
@@ -84,6 +86,12 @@ final class Sandbox
         $this->expected[] = $pattern;
     }
 
+    /** PHP's log may have such lines, and need not: an application's own, which come now and then. */
+    public function allow_logged(string $pattern): void
+    {
+        $this->allowed[] = $pattern;
+    }
+
     /**
      * Ends everything. After a test that passed so far, the logs are looked at too: a PHP warning that
      * nobody expected, or a PHP process that crashed, is a failure whatever the pages said.
@@ -123,6 +131,9 @@ final class Sandbox
                 return "PHP's log lacks a line like $pattern:\n" . implode("\n", array_slice($lines, 0, 10));
             }
             $lines = $rest;
+        }
+        foreach ($this->allowed as $pattern) {
+            $lines = preg_grep($pattern, $lines, PREG_GREP_INVERT);
         }
         if ($lines !== []) {
             return count($lines) . " unexpected lines in PHP's log, the first:\n" . implode("\n", array_slice($lines, 0, 10));
