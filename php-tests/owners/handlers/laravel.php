@@ -82,8 +82,9 @@ function collect_garbage(string $id): void
 /** By the migration that `artisan session:table` makes. */
 function make_table(): void
 {
-    Facade::setFacadeApplication(['db' => manager('utf8mb4')->getDatabaseManager()]);
-    // Since Laravel 9 the file returns what it used to name.
+    $database = manager('utf8mb4')->getDatabaseManager();
+    // Laravel 9 has other names than those before it: for where its facade finds a schema, and for the migration, which has none.
+    Facade::setFacadeApplication(['db' => $database, 'db.schema' => $database->connection()->getSchemaBuilder()]);
     $migration = require 'Illuminate/Session/Console/stubs/database.stub';
     (is_object($migration) ? $migration : new CreateSessionsTable())->up();
 }
