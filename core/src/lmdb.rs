@@ -5,6 +5,8 @@
 //! not be touched. heed also begins every read from nothing, where a parked reader is renewed in a third of the time. So
 //! this module stands on the same C library, through the same bindings.
 
+mod whole;
+
 use std::ffi::{CStr, CString};
 use std::fs::OpenOptions;
 use std::ops::ControlFlow;
@@ -17,6 +19,7 @@ use lmdb_master_sys as ffi;
 use parking_lot::Mutex;
 
 use crate::shared::reserve_beyond_end;
+pub use whole::CutShort;
 
 /// An error code of LMDB or of the operating system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,10 @@ impl Code {
 
     /// The file, or its lock file, is of another version of LMDB.
     pub const VERSION_MISMATCH: Code = Code(ffi::MDB_VERSION_MISMATCH);
+
+    fn of(cause: std::io::Error) -> Code {
+        Code(cause.raw_os_error().unwrap_or(libc::EIO))
+    }
 
     /// Whether the file is not a healthy LMDB file.
     pub fn is_damage(self) -> bool {
@@ -180,13 +187,25 @@ impl Env {
 
     /// The size of this process's map, and how many bytes of the file are in use.
     pub fn extent(&self) -> (u64, u64) {
-        // SAFETY: zeroed MDB_envinfo and MDB_stat are valid, and the environment is open.
+        let info = self.info();
+        (info.me_mapsize as u64, (info.me_last_pgno as u64 + 1) * self.page_size())
+    }
+
+    fn info(&self) -> ffi::MDB_envinfo {
+        // SAFETY: a zeroed MDB_envinfo is valid, and the environment is open.
         unsafe {
-            let mut info: ffi::MDB_envinfo = std::mem::zeroed();
-            let mut stat: ffi::MDB_stat = std::mem::zeroed();
+            let mut info = std::mem::zeroed();
             ffi::mdb_env_info(self.ptr.as_ptr(), &mut info);
+            info
+        }
+    }
+
+    fn page_size(&self) -> u64 {
+        // SAFETY: a zeroed MDB_stat is valid, and the environment is open.
+        unsafe {
+            let mut stat: ffi::MDB_stat = std::mem::zeroed();
             ffi::mdb_env_stat(self.ptr.as_ptr(), &mut stat);
-            (info.me_mapsize as u64, (info.me_last_pgno as u64 + 1) * u64::from(stat.ms_psize))
+            u64::from(stat.ms_psize)
         }
     }
 

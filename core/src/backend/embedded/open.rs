@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lmdb::{Code, Env, Options, reserve_lock_file};
+use crate::lmdb::{Code, CutShort, Env, Options, reserve_lock_file};
 use crate::record::now;
 
 /// Address space for the file, which itself is only as large as what it holds. Where a limit on address space
@@ -95,11 +95,8 @@ fn try_open(path: &Path) -> Result<Opened> {
             Err(code) => return Err(failed(&code.to_io())),
         }
     };
-    // A file cut short would end the process at the first look at a page beyond its end.
-    let (_, used) = env.extent();
-    let length = std::fs::metadata(path).map_err(|cause| failed(&cause))?.len();
-    if used > length {
-        return Ok(Opened::Damaged(format!("it is cut short: {length} bytes of {used}")));
+    match env.look_for_end().map_err(|code| failed(&code.to_io()))? {
+        None => Ok(Opened::Sound(env)),
+        Some(CutShort { length, whole }) => Ok(Opened::Damaged(format!("it is cut short: {length} bytes of {whole}"))),
     }
-    Ok(Opened::Sound(env))
 }
