@@ -7,8 +7,8 @@
 //!
 //! Where nobody else wants the processor, looking costs nothing but electricity. So a connection stops looking for a
 //! while, twice as long each time, when somebody else did run on it (`ru_nivcsw`, getrusage(2)), after having been offered
-//! it once (sched_yield(2)), and when answers take longer than it looks. The offer is made once and not at every look:
-//! until Linux 6.18 each one moves the thread further back in the queue.
+//! it once (sched_yield(2)), and when answers take longer than it looks. The offer is made once and not at every look,
+//! because each one moves the thread to the end of the queue.
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read};

@@ -9,9 +9,10 @@
 //! or, with `?lock=lease`, the same with the lock as a row of a table of its own (`by_row`, `locks`), for clusters, where
 //! `GET_LOCK` ends at the node.
 //!
-//! The lock is taken before the session is read, by a statement of its own, or on MariaDB by what is set for a statement
-//! (`lease`): a `SELECT` that waits for a lock itself may answer with the state from before its wait. `begin` and `commit` are that path; `lease` tells what a lock is worth,
-//! `statements` what they look like, `wire` how they are sent, `failure` what can go wrong, and `hosts` which server is asked.
+//! The lock is taken before the session is read, by a statement of its own, or on MariaDB by what is set for a
+//! statement (`lease`): a `SELECT` that waits for a lock itself may answer with the state from before its wait. `begin`
+//! and `commit` are that path; `lease` tells what a lock is worth, `statements` what they look like, `wire` how they
+//! are sent, `packet` what comes back, `failure` what can go wrong, and `hosts` which server is asked.
 
 mod batch;
 mod begin;
@@ -26,6 +27,7 @@ mod hosts;
 mod layout;
 mod lease;
 mod locks;
+mod packet;
 mod statements;
 mod sweep;
 mod table;

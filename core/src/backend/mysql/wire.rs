@@ -19,6 +19,7 @@ use mysql::MySqlError;
 use socket2::Socket;
 
 use super::connection::Answer;
+use super::packet::{Fields, is_end, refusal, strange};
 use crate::backend::busy_poll::BusyPoll;
 
 /// The command that statements go with.
@@ -273,67 +274,6 @@ impl Wire {
     }
 }
 
-/// The end of columns or of rows. A row that begins with the same byte is one of more than 16 MiB.
-fn is_end(packet: &[u8]) -> bool {
-    packet.first() == Some(&0xfe) && packet.len() == 5
-}
-
-/// What an error packet says behind its first byte.
-fn refusal(packet: &[u8]) -> MySqlError {
-    let (code, text) = packet.split_at(packet.len().min(2));
-    let (state, message) = match text.split_at_checked(6) {
-        Some((state, message)) if state[0] == b'#' => (&state[1..], message),
-        _ => (b"HY000".as_slice(), text),
-    };
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    let code = code.iter().rev().fold(0, |code, byte| code << 8 | u16::from(*byte));
-    MySqlError { state: text(state), message: text(message), code }
-}
-
-fn strange() -> io::Error {
-    io::Error::new(ErrorKind::ConnectionAborted, "its answers are out of order")
-}
-
-/// What a packet has in it, one thing after the other.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn bytes(&mut self, length: usize) -> io::Result<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(length).ok_or_else(strange)?;
-        self.0 = rest;
-        Ok(bytes)
-    }
-
-    /// A number in as many bytes as it needs ("length-encoded integer").
-    fn number(&mut self) -> io::Result<u64> {
-        let length = match self.bytes(1)?[0] {
-            small @ 0..=0xfa => return Ok(u64::from(small)),
-            0xfc => 2,
-            0xfd => 3,
-            0xfe => 8,
-            _ => return Err(strange()),
-        };
-        let mut number = [0; 8];
-        number[..length].copy_from_slice(self.bytes(length)?);
-        Ok(u64::from_le_bytes(number))
-    }
-
-    /// The flags of an answer.
-    fn status(&mut self) -> io::Result<u16> {
-        self.bytes(2).map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]))
-    }
-
-    /// A field of a row; `None` is NULL.
-    fn text(&mut self) -> io::Result<Option<Vec<u8>>> {
-        if self.0.first() == Some(&0xfb) {
-            self.0 = &self.0[1..];
-            return Ok(None);
-        }
-        let length = usize::try_from(self.number()?).map_err(|_| strange())?;
-        self.bytes(length).map(|bytes| Some(bytes.to_vec()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -343,8 +283,12 @@ mod tests {
 
     /// A connection, and the server's end of it.
     fn wire() -> (Wire, UnixStream) {
+        looking(Duration::ZERO)
+    }
+
+    fn looking(busy_poll: Duration) -> (Wire, UnixStream) {
         let (ours, server) = UnixStream::pair().unwrap();
-        (Wire::new(ours.into(), Duration::ZERO), server)
+        (Wire::new(ours.into(), busy_poll), server)
     }
 
     fn packet(number: u8, body: &[u8]) -> Vec<u8> {
@@ -359,8 +303,7 @@ mod tests {
 
     #[test]
     fn slow_changes_are_no_reason_to_expect_slow_reading() {
-        let (ours, mut server) = UnixStream::pair().unwrap();
-        let mut wire = Wire::new(ours.into(), Duration::from_micros(1));
+        let (mut wire, mut server) = looking(Duration::from_micros(1));
         for _ in 0..100 {
             wire.send("UPDATE").unwrap();
             std::thread::scope(|scope| {
