@@ -105,9 +105,10 @@ switch ($task) {
             count_up($id, $size);
         }
         exec($job['script'], $output, $status);
-        // A process looks once a second whether its buffer was deleted.
-        for ($second = time(); time() === $second;) {
+        // A process looks once a second whether its buffer was deleted, in the background or here.
+        for ($deadline = hrtime(true) + 10e9; !is_file(rustdb_status()['buffer']['path'] . '/header') && hrtime(true) < $deadline;) {
             usleep(10000);
+            clearstatcache();
         }
         $answer = ['script' => $status, 'buffer' => null];
         foreach ($job['ids'] as $id) {
