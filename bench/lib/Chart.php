@@ -15,9 +15,14 @@ final class Chart
     private const LABEL = 232;
     private string $body = '';
 
+    /** @var list<Peer> */
+    private readonly array $peers;
+
     /** @param list<Peer> $peers */
-    public function __construct(private readonly Results $results, private readonly array $peers)
+    public function __construct(private readonly Results $results, array $peers)
     {
+        // A setting beside its default is for the tables.
+        $this->peers = array_values(array_filter($peers, static fn (Peer $peer) => !str_ends_with($peer->name, '-sleeping')));
     }
 
     public function render(): string
@@ -39,11 +44,15 @@ final class Chart
             $this->panel(self::MARGIN, $y, $half, 'A waiting request gets its session', 'ms from release, median · logarithmic, shorter is better', ['' => 'contention.median'], true),
             $this->panel($right, $y, $half, 'php-fpm behind nginx', 'requests a second, php-fpm on one processor · longer is better', ['' => 'fpm.rps'], false),
         );
-        $many = number_format((int) $this->results->settings['sessions'], 0, '.', ' ');
-        $y = max(
-            $this->panel(self::MARGIN, $y, $half, "Among $many sessions", 'µs to modify one at random · shorter is better', ['' => 'million.modified'], false),
-            $this->panel($right, $y, $half, 'Garbage collection', 'seconds to collect a tenth of them · shorter is better', ['' => 'million.collect'], false),
-        );
+        $sessions = (int) $this->results->settings['sessions'];
+        $memory = ['plenty' => 'million.modified'];
+        foreach (Million::memory($sessions) as $kib => $gib) {
+            $memory[$gib] = "million.modified.$kib";
+        }
+        $y = $this->panel(self::MARGIN, $y, self::WIDTH - 2 * self::MARGIN, 'Among ' . number_format($sessions, 0, '.', ' ') . ' sessions',
+            'µs to modify one at random, by the memory that there is for them · shorter is better', $memory, false);
+        $y = $this->panel(self::MARGIN, $y, self::WIDTH - 2 * self::MARGIN, 'Garbage collection',
+            'seconds to collect a tenth of them · shorter is better', ['' => 'million.collect'], false);
         $far = array_combine(Cycles::CASES, array_map(static fn (string $case) => "distance.ms.$case", Cycles::CASES));
         $y = $this->panel(self::MARGIN, $y, self::WIDTH - 2 * self::MARGIN, 'On a server one millisecond away',
             'ms to start and close a session of 1 KiB, one process, TCP · shorter is better', $far, false,

@@ -19,6 +19,8 @@ final class Goals
         ['fpm.rps', 'rustdb', 'phpredis-unix-lock', '≥', 2.0],
         ['million.modified', 'rustdb', 'files-disk', '≤', 0.5],
         ['million.modified', 'rustdb-large', 'files-disk', '≤', 0.5],
+        ['million.modified.3', 'rustdb', 'files-disk', '≤', 0.5],
+        ['million.modified.2', 'rustdb', 'files-disk', '≤', 0.5],
         ['million.collect', 'rustdb', 'files-disk', '≤', 0.25],
         ['million.collect', 'rustdb-large', 'files-disk', '≤', 0.25],
         ['processwire.view.written', 'rustdb', null, '≤', 0],

@@ -74,6 +74,11 @@ final class Worker
         return array_map(static fn (self $worker) => $worker->answer($seconds), $workers);
     }
 
+    public function id(): int
+    {
+        return $this->process->id();
+    }
+
     public function stop(): void
     {
         $this->process->stop();
