@@ -116,6 +116,10 @@ impl Load {
     /// Compares what is there with what was acknowledged: nothing may be missing, but for what was acknowledged in a
     /// stretch in which it may have been lost with a master: for each session, from `since` to `until`.
     pub fn check(&self, store: &Redis, since: &[u64], until: &[u64]) {
+        // Who has met a server that did not answer asks nobody for a second.
+        crate::server::until("the machine asks again", || {
+            store.begin(id(&self.names[0]), Access::ReadOnly, None).is_ok()
+        });
         for (place, name) in self.names.iter().enumerate() {
             let count = read(store, name).map_or(0, |payload| counted(name, &payload));
             let acknowledged = self.acknowledged[place].load(SeqCst);

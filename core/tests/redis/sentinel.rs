@@ -198,7 +198,7 @@ fn what_sentinels_name_is_not_used_if_it_is_a_replica() {
     let (error, took) = failure(&store);
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(error.to_string().contains("is a replica"), "{error}");
-    assert!((1500..4000).contains(&took.as_millis()), "it was asked again for a while: {took:?}");
+    assert!((1500..15000).contains(&took.as_millis()), "it was asked again for a while: {took:?}");
 }
 
 #[test]
