@@ -5,7 +5,8 @@ An upload keeps the data that its session had, and leaves no lock behind
 // The upload opens the session before the script runs, so the store has to be there earlier. "nocache" has this run each time.
 require __DIR__ . '/store.inc';
 store_create();
-php('session_id("uploader"); session_start(["use_strict_mode" => 0]); $_SESSION["a"] = 1;');
+// From PHP 8.2.36 on session_start() takes no options where progress is tracked.
+php('session_id("uploader"); session_start(); $_SESSION["a"] = 1;', ['session.use_strict_mode' => '0']);
 echo 'nocache';
 ?>
 --COOKIE--

@@ -49,6 +49,8 @@ final class SlowUpload
 foreach (['is kept until the script asks' => 0, 'is cleaned up when the file is there' => 1] as $what => $cleanup) {
     test("upload progress can be watched, and $what", function (Sandbox $sandbox) use ($cleanup) {
         $site = new Site($sandbox, [
+            // Off by default since PHP 8.2.36.
+            'session.upload_progress.enabled' => 1,
             'session.upload_progress.cleanup' => $cleanup,
             'session.upload_progress.freq' => '1%',
             'session.upload_progress.min_freq' => 0,
