@@ -188,7 +188,7 @@ impl Env {
     /// The size of this process's map, and how many bytes of the file are in use.
     pub fn extent(&self) -> (u64, u64) {
         let info = self.info();
-        (info.me_mapsize as u64, (info.me_last_pgno as u64 + 1) * self.page_size())
+        (info.me_mapsize as u64, (info.me_last_pgno as u64).saturating_add(1).saturating_mul(self.page_size()))
     }
 
     fn info(&self) -> ffi::MDB_envinfo {
@@ -236,7 +236,12 @@ unsafe fn open_main_database(env: *mut ffi::MDB_env) -> Result<ffi::MDB_dbi> {
     let mut dbi = 0;
     // SAFETY: the caller's promise; the transaction ends before this returns.
     unsafe {
-        check(ffi::mdb_txn_begin(env, ptr::null_mut(), ffi::MDB_RDONLY, &mut txn))?;
+        let mut begin = || check(ffi::mdb_txn_begin(env, ptr::null_mut(), ffi::MDB_RDONLY, &mut txn));
+        begin().or_else(|code| match code {
+            // They may all be those of processes that died.
+            Code::READERS_FULL => check(ffi::mdb_reader_check(env, ptr::null_mut())).and_then(|()| begin()),
+            code => Err(code),
+        })?;
         let opened = check(ffi::mdb_dbi_open(txn, ptr::null(), 0, &mut dbi));
         ffi::mdb_txn_abort(txn);
         opened?;

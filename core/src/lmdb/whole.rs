@@ -13,13 +13,12 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::File;
 use std::mem::ManuallyDrop;
-use std::ops::Range;
 use std::os::fd::FromRawFd;
 use std::os::unix::fs::FileExt;
 
 use lmdb_master_sys as ffi;
 
-use super::{Code, Env, Reader, Result};
+use super::{Code, Env, Read, Result};
 
 /// A file that was cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +46,10 @@ const BIG: u16 = 1;
 /// `MDB_db`: eight bytes, four counts, and the root.
 const TREE: usize = 8 + 5 * WORD;
 const ROOT: usize = TREE - WORD;
-/// `MDB_meta`: two stamps, two words, the trees of free pages and of everything else, the last page, and the transaction.
+/// `MDB_meta`: two stamps, two words, the trees of free pages and of everything else, and the last page.
 const TREES: usize = HEADER + 8 + 2 * WORD;
 const LAST_PAGE: usize = TREES + 2 * TREE;
-const TRANSACTION: usize = LAST_PAGE + WORD;
+const META: usize = LAST_PAGE + WORD;
 /// `P_INVALID`: the root of an empty tree.
 const NONE: u64 = usize::MAX as u64;
 /// The most levels of a tree (`CURSOR_STACK`).
@@ -61,20 +60,19 @@ const TRIES: usize = 100;
 impl Env {
     /// Looks for pages that are in use and beyond the end of the file. Others may be writing to it.
     pub fn look_for_end(&self) -> Result<Option<CutShort>> {
+        if self.length()? >= self.extent().1 {
+            return Ok(None);
+        }
         for _ in 0..TRIES {
-            if self.length()? >= self.extent().1 {
-                return Ok(None);
-            }
+            let number = self.read()?.number();
+            // Each second transaction is written over it, and begins when the one between them has ended.
+            let meta = self.part((number & 1) * self.page_size(), META)?;
             // As long as somebody reads this state, none of its pages is taken for anything else.
             let txn = self.read()?;
-            // SAFETY: the transaction is active.
-            let number = unsafe { ffi::mdb_txn_id(txn.raw().0.as_ptr()) } as u64;
-            let length = self.length()?;
-            let mut pages = Pages { env: self, size: self.page_size(), length, left: 2 * length };
-            if let Some((free, whole)) = pages.state(number)? {
-                let cut = CutShort { length, whole };
-                let is_whole = length >= whole || pages.are_free(free, length / pages.size..whole / pages.size)?;
-                return Ok((!is_whole).then_some(cut));
+            if txn.number() == number {
+                let mut pages = Pages::of(self, &meta)?;
+                let is_whole = pages.length >= pages.whole || pages.are_free(&meta)?;
+                return Ok((!is_whole).then_some(CutShort { length: pages.length, whole: pages.whole }));
             }
         }
         Err(Code(libc::EBUSY))
@@ -84,10 +82,23 @@ impl Env {
         self.file().metadata().map(|file| file.len()).map_err(Code::of)
     }
 
+    fn part(&self, from: u64, length: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.file().read_exact_at(&mut bytes, from).map(|()| bytes).map_err(Code::of)
+    }
+
     /// The data file, which stays open.
     fn file(&self) -> ManuallyDrop<File> {
         // SAFETY: the descriptor is open for as long as the environment is, and the file is never dropped.
         ManuallyDrop::new(unsafe { File::from_raw_fd(self.fd()) })
+    }
+}
+
+impl Read<'_> {
+    /// The transaction that made what this one sees.
+    fn number(&self) -> u64 {
+        // SAFETY: the transaction is active.
+        unsafe { ffi::mdb_txn_id(self.txn.as_ptr()) as u64 }
     }
 }
 
@@ -96,56 +107,43 @@ struct Pages<'e> {
     env: &'e Env,
     size: u64,
     length: u64,
+    /// What the length should be.
+    whole: u64,
     /// How many bytes may be read before this counts as going round in circles.
     left: u64,
 }
 
 impl Pages<'_> {
-    /// The root of the tree of free pages, and the length of the whole file, after this transaction. `None`: a later one
-    /// has taken its place.
-    fn state(&mut self, transaction: u64) -> Result<Option<(u64, u64)>> {
-        // Each second transaction is written over it, and none can be read half done in the same way twice.
-        let (Some(page), again) = (self.page(transaction & 1)?, self.page(transaction & 1)?) else { return Ok(None) };
-        if word(&page, TRANSACTION) != Some(transaction) || again.as_ref() != Some(&page) {
-            return Ok(None);
-        }
-        Ok(word(&page, TREES + ROOT)
-            .zip(word(&page, LAST_PAGE).map(|last| last.saturating_add(1).saturating_mul(self.size))))
+    fn of<'e>(env: &'e Env, meta: &[u8]) -> Result<Pages<'e>> {
+        let (size, length) = (env.page_size(), env.length()?);
+        let whole = word(meta, LAST_PAGE).map_or(u64::MAX, |last| last.saturating_add(1).saturating_mul(size));
+        Ok(Pages { env, size, length, whole, left: 2 * length })
     }
 
-    /// Whether all these pages are free.
-    fn are_free(&mut self, root: u64, pages: Range<u64>) -> Result<bool> {
-        let mut found = HashSet::new();
-        let read = self.visit(root, LEVELS, &mut |freed| {
-            let Some(count) = word(freed, 0) else { return };
-            let numbers = (1..=count as usize).map_while(|at| word(freed, at * WORD));
-            found.extend(numbers.filter(|number| pages.contains(number)));
+    /// Whether all pages that are not in the file are free.
+    fn are_free(&mut self, meta: &[u8]) -> Result<bool> {
+        let (missing, mut found) = (self.length / self.size..self.whole / self.size, HashSet::new());
+        self.visit(word(meta, TREES + ROOT).unwrap_or(NONE), LEVELS, &mut |freed| {
+            let count = word(freed, 0).unwrap_or(0) as usize;
+            let numbers = (1..=count).map_while(|at| word(freed, at * WORD));
+            found.extend(numbers.filter(|number| missing.contains(number)));
         })?;
-        Ok(read && found.len() as u64 == pages.end - pages.start)
+        Ok(found.len() as u64 == missing.end - missing.start)
     }
 
-    /// Shows all values of a tree. `false`: something of it is not in the file, or is no page of a tree.
-    fn visit(&mut self, number: u64, levels: usize, show: &mut dyn FnMut(&[u8])) -> Result<bool> {
-        if number == NONE {
-            return Ok(true);
-        }
-        let (Some(page), Some(levels)) = (self.page(number)?, levels.checked_sub(1)) else { return Ok(false) };
-        let (Some(flags), Some(lower)) = (short(&page, FLAGS), short(&page, LOWER)) else { return Ok(false) };
-        for at in (HEADER..usize::from(lower)).step_by(2) {
-            let Some(node) = short(&page, at).and_then(|node| page.get(usize::from(node)..)) else { return Ok(false) };
-            let shown = match flags & (BRANCH | LEAF) {
-                BRANCH => match child(node) {
-                    Some(child) => self.visit(child, levels, show)?,
-                    None => false,
-                },
-                LEAF => self.value(node)?.map(|value| show(&value)).is_some(),
-                _ => false,
-            };
-            if !shown {
-                return Ok(false);
+    /// Shows the values of a tree, but for those that are not in the file or make no sense.
+    fn visit(&mut self, root: u64, levels: usize, show: &mut dyn FnMut(&[u8])) -> Result<()> {
+        let (Some(page), Some(levels)) = (self.page(root)?, levels.checked_sub(1)) else { return Ok(()) };
+        let (flags, end) = (short(&page, FLAGS).unwrap_or(0), short(&page, LOWER).unwrap_or(0));
+        for at in (HEADER..usize::from(end)).step_by(2) {
+            let Some(node) = short(&page, at).and_then(|node| page.get(usize::from(node)..)) else { continue };
+            if flags & BRANCH != 0 {
+                self.visit(child(node).unwrap_or(NONE), levels, show)?;
+            } else if flags & LEAF != 0 {
+                self.value(node)?.inspect(|value| show(value));
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The value of a node of a leaf.
@@ -157,25 +155,29 @@ impl Pages<'_> {
         if flags & BIG == 0 {
             return Ok(data.get(..length as usize).map(Cow::Borrowed));
         }
-        let Some(first) = word(data, 0) else { return Ok(None) };
-        let pages = self.bytes(first, HEADER as u64 + length)?;
-        Ok(pages.map(|mut pages| Cow::Owned(pages.split_off(HEADER))))
+        // No list has more numbers than there are pages.
+        let most = (self.whole / self.size).saturating_add(1).saturating_mul(WORD as u64);
+        match word(data, 0).filter(|_| length <= most) {
+            Some(first) => Ok(self.bytes(first, HEADER, length)?.map(Cow::Owned)),
+            None => Ok(None),
+        }
     }
 
     fn page(&mut self, number: u64) -> Result<Option<Vec<u8>>> {
-        self.bytes(number, self.size)
+        self.bytes(number, 0, self.size)
     }
 
-    /// So many bytes from the beginning of a page. `None`: they are not in the file, or a damaged tree leads round in
+    /// So many bytes of a page and those behind it. `None`: they are not in the file, or a damaged tree leads round in
     /// circles.
-    fn bytes(&mut self, first: u64, length: u64) -> Result<Option<Vec<u8>>> {
-        let Some(from) = first.checked_mul(self.size) else { return Ok(None) };
+    fn bytes(&mut self, page: u64, from: usize, length: u64) -> Result<Option<Vec<u8>>> {
+        let Some(from) = page.checked_mul(self.size).and_then(|at| at.checked_add(from as u64)) else {
+            return Ok(None);
+        };
         if from.checked_add(length).is_none_or(|end| end > self.length) || length > self.left {
             return Ok(None);
         }
         self.left -= length;
-        let mut bytes = vec![0; length as usize];
-        self.env.file().read_exact_at(&mut bytes, from).map(|()| Some(bytes)).map_err(Code::of)
+        self.env.part(from, length as usize).map(Some)
     }
 }
 
@@ -200,12 +202,12 @@ fn word(bytes: &[u8], at: usize) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::ControlFlow;
+    use std::ops::{ControlFlow, Range};
     use std::path::Path;
     use std::ptr;
 
     use super::*;
-    use crate::lmdb::{CloseCursor, Options, Write, bytes, check, val};
+    use crate::lmdb::{CloseCursor, Options, Reader, Write, bytes, check, val};
 
     fn open(path: &Path) -> Env {
         Env::open(path, Options { map_size: 1 << 30, max_readers: 8 }).unwrap()
@@ -323,30 +325,82 @@ mod tests {
     fn a_list_of_free_pages_that_is_garbage_is_looked_through_to_its_end() {
         let directory = tempfile::tempdir().unwrap();
         let env = short_file(&directory.path().join("file"));
-        let (size, length) = (env.page_size(), env.length().unwrap());
-        let look = || {
-            let mut pages = Pages { env: &env, size, length, left: 2 * length };
-            let (root, whole) = pages.state(env.info().me_last_txnid as u64).unwrap().unwrap();
-            (root, pages.are_free(root, length / size..whole / size).unwrap())
+        let size = env.page_size();
+        let meta = env.part((env.read().unwrap().number() & 1) * size, META).unwrap();
+        let root = word(&meta, TREES + ROOT).unwrap();
+        let sound = env.part(root * size, size as usize).unwrap();
+        let look = |page: &[u8]| {
+            env.file().write_all_at(page, root * size).unwrap();
+            env.look_for_end().unwrap()
         };
-        let (root, is_free) = look();
-        assert!(is_free);
-        let sound = Pages { env: &env, size, length, left: length }.page(root).unwrap().unwrap();
+        assert_eq!(look(&sound), None);
         // What the root says leads to itself, to a page of something else, or nowhere.
         for at in (FLAGS..sound.len()).step_by(2) {
             for garbage in [0, 1, BRANCH, LEAF, root as u16, u16::MAX, size as u16, HEADER as u16] {
                 let mut page = sound.clone();
                 page[at..at + 2].copy_from_slice(&garbage.to_ne_bytes());
-                env.file().write_all_at(&page, root * size).unwrap();
-                look();
+                look(&page);
             }
         }
-        let mut all = sound.clone();
         for garbage in [0, 1, 2, 16, 0xff] {
-            all.fill(garbage);
-            env.file().write_all_at(&all, root * size).unwrap();
-            assert!(!look().1, "{garbage}");
+            assert!(look(&vec![garbage; sound.len()]).is_some(), "{garbage}");
         }
-        env.file().write_all_at(&sound, root * size).unwrap();
+        // All its nodes are the same one: a branch that leads back to the root, or a value too long to be one.
+        let node = sound.len() - 32;
+        let mut same = vec![0; sound.len()];
+        for at in (LOWER..node).step_by(2) {
+            same[at..at + 2].copy_from_slice(&(node as u16).to_ne_bytes());
+        }
+        same[LOWER..LOWER + 2].copy_from_slice(&(node as u16).to_ne_bytes());
+        for (kind, halves, flags) in [(BRANCH, root as u32, 0), (LEAF, u32::MAX - 64, BIG)] {
+            same[FLAGS..FLAGS + 2].copy_from_slice(&kind.to_ne_bytes());
+            same[node + HALVES.0..node + HALVES.0 + 2].copy_from_slice(&(halves as u16).to_ne_bytes());
+            same[node + HALVES.1..node + HALVES.1 + 2].copy_from_slice(&((halves >> 16) as u16).to_ne_bytes());
+            same[node + 4..node + 6].copy_from_slice(&flags.to_ne_bytes());
+            assert!(look(&same).is_some());
+        }
+        look(&sound);
+    }
+
+    #[test]
+    fn dead_readers_keep_nobody_from_opening_it() {
+        /// A process that opens the file and begins to read.
+        fn reader(path: &Path, lives: bool) -> libc::pid_t {
+            // SAFETY: the child uses nothing of other threads, and never returns from here.
+            let child = unsafe { libc::fork() };
+            if child != 0 {
+                return child;
+            }
+            // SAFETY: it goes when this test does, or without any cleaning up.
+            unsafe {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                let env = ManuallyDrop::new(open(path));
+                let _read = ManuallyDrop::new(env.read());
+                if lives {
+                    fill(&env, 0..1);
+                    libc::pause();
+                }
+                libc::_exit(0);
+            }
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let living = reader(&path, true);
+        // By what it has written it is known to have begun.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while std::fs::metadata(&path).map_or(0, |file| file.len()) <= 2 * 4096 {
+            assert!(std::time::Instant::now() < deadline, "it never began");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        for _ in 1..8 {
+            // SAFETY: a child of this process that nobody has waited for yet.
+            unsafe { libc::waitpid(reader(&path, false), ptr::null_mut(), 0) };
+        }
+        assert_eq!(count(&open(&path)), 1);
+        // SAFETY: as above.
+        unsafe {
+            libc::kill(living, libc::SIGKILL);
+            libc::waitpid(living, ptr::null_mut(), 0);
+        }
     }
 }
