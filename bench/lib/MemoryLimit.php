@@ -26,13 +26,12 @@ final class MemoryLimit
             throw new \RuntimeException('a control group cannot be made here: ' . (posix_geteuid() === 0 ? error_get_last()['message'] : 'that takes root'));
         }
         foreach (array_keys(self::NONE) as $file) {
-            if (is_file("$group/$file")) {
-                file_put_contents("$group/cgroup.procs", (string) $process);
+            if (is_file("$group/$file") && @file_put_contents("$group/cgroup.procs", (string) $process) !== false) {
                 return new self($group, $file);
             }
         }
         rmdir($group);
-        throw new \RuntimeException('control groups here do not limit memory');
+        throw new \RuntimeException('control groups here do not limit the memory of a process');
     }
 
     /** Where control groups that limit memory are mounted: version 1 has a hierarchy for memory, version 2 one for everything. */

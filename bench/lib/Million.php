@@ -12,7 +12,7 @@ final class Million extends Suite
 {
     /** Each round of collection lets another one of so many groups expire. */
     private const GROUPS = 10;
-    /** Blocks of changes, which take a tenth of a second, in the place of one round of the other suites. */
+    /** Blocks of changes in the place of one round of the other suites. */
     private const BLOCKS = 3;
     private const COLLECTIONS = 3;
     /** Changes in a block. */
@@ -43,7 +43,7 @@ final class Million extends Suite
         $this->results->row('million.fill', "$many created", 'µs');
         $this->results->row('million.modified', 'modified at random', 'µs');
         foreach ($memory as $kib => $gib) {
-            $this->results->row("million.modified.$kib", "modified at random, $gib of memory", 'µs');
+            $this->results->row("million.modified.$kib", "modified at random with $gib of memory", 'µs');
         }
         $this->results->row('million.collect', number_format($expiring, 0, '.', ' ') . ' expired collected', 's');
         $this->results->row('million.disk', 'disk per session', 'bytes');

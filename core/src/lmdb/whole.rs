@@ -58,7 +58,7 @@ const LEVELS: usize = 32;
 const TRIES: usize = 100;
 
 impl Env {
-    /// Looks for pages that are in use and beyond the end of the file. Others may be writing to it.
+    /// Looks for pages that are in use and beyond the end of the file; `None`: there are none. Others may be writing to it.
     pub fn look_for_end(&self) -> Result<Option<CutShort>> {
         if self.length()? >= self.extent().1 {
             return Ok(None);
@@ -351,7 +351,6 @@ mod tests {
         for at in (LOWER..node).step_by(2) {
             same[at..at + 2].copy_from_slice(&(node as u16).to_ne_bytes());
         }
-        same[LOWER..LOWER + 2].copy_from_slice(&(node as u16).to_ne_bytes());
         for (kind, halves, flags) in [(BRANCH, root as u32, 0), (LEAF, u32::MAX - 64, BIG)] {
             same[FLAGS..FLAGS + 2].copy_from_slice(&kind.to_ne_bytes());
             same[node + HALVES.0..node + HALVES.0 + 2].copy_from_slice(&(halves as u16).to_ne_bytes());
@@ -359,48 +358,57 @@ mod tests {
             same[node + 4..node + 6].copy_from_slice(&flags.to_ne_bytes());
             assert!(look(&same).is_some());
         }
-        look(&sound);
+        assert_eq!(look(&sound), None);
     }
 
     #[test]
     fn dead_readers_keep_nobody_from_opening_it() {
-        /// A process that opens the file and begins to read.
+        /// A process that opens the file, begins to read, and goes without any cleaning up.
         fn reader(path: &Path, lives: bool) -> libc::pid_t {
             // SAFETY: the child uses nothing of other threads, and never returns from here.
             let child = unsafe { libc::fork() };
             if child != 0 {
                 return child;
             }
-            // SAFETY: it goes when this test does, or without any cleaning up.
-            unsafe {
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            let work = || {
                 let env = ManuallyDrop::new(open(path));
-                let _read = ManuallyDrop::new(env.read());
+                let _read = ManuallyDrop::new(env.read().unwrap());
                 if lives {
                     fill(&env, 0..1);
-                    libc::pause();
+                    // SAFETY: it waits for a signal.
+                    unsafe { libc::pause() };
                 }
-                libc::_exit(0);
-            }
+            };
+            // SAFETY: it dies with the thread that runs this test.
+            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+            let failed = std::panic::catch_unwind(work).is_err();
+            // SAFETY: it has nothing to clean up.
+            unsafe { libc::_exit(failed.into()) }
+        }
+        /// How it ended.
+        fn wait(child: libc::pid_t) -> i32 {
+            let mut status = -1;
+            // SAFETY: a child of this process that nobody has waited for yet.
+            unsafe { libc::waitpid(child, &mut status, 0) };
+            status
         }
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         let living = reader(&path, true);
         // By what it has written it is known to have begun.
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-        while std::fs::metadata(&path).map_or(0, |file| file.len()) <= 2 * 4096 {
+        // SAFETY: it asks for a number.
+        let two_pages = 2 * unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
+        while std::fs::metadata(&path).map_or(0, |file| file.len()) <= two_pages {
             assert!(std::time::Instant::now() < deadline, "it never began");
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         for _ in 1..8 {
-            // SAFETY: a child of this process that nobody has waited for yet.
-            unsafe { libc::waitpid(reader(&path, false), ptr::null_mut(), 0) };
+            assert_eq!(wait(reader(&path, false)), 0);
         }
         assert_eq!(count(&open(&path)), 1);
         // SAFETY: as above.
-        unsafe {
-            libc::kill(living, libc::SIGKILL);
-            libc::waitpid(living, ptr::null_mut(), 0);
-        }
+        unsafe { libc::kill(living, libc::SIGKILL) };
+        assert_eq!(wait(living), libc::SIGKILL, "it had died before");
     }
 }
