@@ -13,8 +13,10 @@ store_create();
 function others_end(): void
 {
     put_elsewhere();
-    echo json_encode(array_column(rustdb_user_sessions(7), 'current', 'id')), ' ', rustdb_end_user_sessions(7, keep_current: true), ' ',
-        count(rustdb_user_sessions(7)), "\n";
+    // Their order is that of their ends, which may be in the same second.
+    $current = array_column(rustdb_user_sessions(7), 'current', 'id');
+    ksort($current);
+    echo json_encode($current), ' ', rustdb_end_user_sessions(7, keep_current: true), ' ', count(rustdb_user_sessions(7)), "\n";
 }
 
 function put_elsewhere(): void
