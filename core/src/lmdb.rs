@@ -159,22 +159,16 @@ impl Env {
                 }
             }
         }
-        let txn = self.begin(ffi::MDB_RDONLY)?;
+        // SAFETY: the environment is open for as long as `self` lives.
+        let txn = unsafe { begin_reading(self.ptr.as_ptr())? };
         Ok(Read { env: self, txn })
     }
 
     /// Begins a write; waits for the writer of any other process. It must end on this thread.
     pub fn write(&self) -> Result<Write<'_>> {
-        let txn = self.begin(0)?;
-        Ok(Write { env: self, txn: Some(txn) })
-    }
-
-    fn begin(&self, flags: u32) -> Result<NonNull<ffi::MDB_txn>> {
-        let mut txn = ptr::null_mut();
         // SAFETY: the environment is open for as long as `self` lives.
-        check(unsafe { ffi::mdb_txn_begin(self.ptr.as_ptr(), ptr::null_mut(), flags, &mut txn) })?;
-        // SAFETY: LMDB sets it on success.
-        Ok(unsafe { NonNull::new_unchecked(txn) })
+        let txn = unsafe { begin(self.ptr.as_ptr(), 0)? };
+        Ok(Write { env: self, txn: Some(txn) })
     }
 
     /// The descriptor of the data file, for fstat.
@@ -187,17 +181,13 @@ impl Env {
 
     /// The size of this process's map, and how many bytes of the file are in use.
     pub fn extent(&self) -> (u64, u64) {
-        let info = self.info();
-        (info.me_mapsize as u64, (info.me_last_pgno as u64).saturating_add(1).saturating_mul(self.page_size()))
-    }
-
-    fn info(&self) -> ffi::MDB_envinfo {
         // SAFETY: a zeroed MDB_envinfo is valid, and the environment is open.
-        unsafe {
-            let mut info = std::mem::zeroed();
+        let info = unsafe {
+            let mut info: ffi::MDB_envinfo = std::mem::zeroed();
             ffi::mdb_env_info(self.ptr.as_ptr(), &mut info);
             info
-        }
+        };
+        (info.me_mapsize as u64, (info.me_last_pgno as u64).saturating_add(1).saturating_mul(self.page_size()))
     }
 
     fn page_size(&self) -> u64 {
@@ -230,18 +220,39 @@ impl Drop for Env {
 }
 
 /// # Safety
+/// `env` is open.
+unsafe fn begin(env: *mut ffi::MDB_env, flags: u32) -> Result<NonNull<ffi::MDB_txn>> {
+    let mut txn = ptr::null_mut();
+    // SAFETY: the caller's promise; LMDB sets `txn` on success.
+    unsafe {
+        check(ffi::mdb_txn_begin(env, ptr::null_mut(), flags, &mut txn))?;
+        Ok(NonNull::new_unchecked(txn))
+    }
+}
+
+/// # Safety
+/// `env` is open.
+unsafe fn begin_reading(env: *mut ffi::MDB_env) -> Result<NonNull<ffi::MDB_txn>> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match begin(env, ffi::MDB_RDONLY) {
+            // Readers that were killed leave their places taken.
+            Err(Code::READERS_FULL) => {
+                check(ffi::mdb_reader_check(env, ptr::null_mut()))?;
+                begin(env, ffi::MDB_RDONLY)
+            }
+            begun => begun,
+        }
+    }
+}
+
+/// # Safety
 /// `env` is open and has no write transaction on this thread.
 unsafe fn open_main_database(env: *mut ffi::MDB_env) -> Result<ffi::MDB_dbi> {
-    let mut txn = ptr::null_mut();
     let mut dbi = 0;
     // SAFETY: the caller's promise; the transaction ends before this returns.
     unsafe {
-        let mut begin = || check(ffi::mdb_txn_begin(env, ptr::null_mut(), ffi::MDB_RDONLY, &mut txn));
-        begin().or_else(|code| match code {
-            // They may all be those of processes that died.
-            Code::READERS_FULL => check(ffi::mdb_reader_check(env, ptr::null_mut())).and_then(|()| begin()),
-            code => Err(code),
-        })?;
+        let txn = begin_reading(env)?.as_ptr();
         let opened = check(ffi::mdb_dbi_open(txn, ptr::null(), 0, &mut dbi));
         ffi::mdb_txn_abort(txn);
         opened?;

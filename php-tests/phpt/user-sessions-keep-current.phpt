@@ -13,7 +13,7 @@ store_create();
 function others_end(): void
 {
     put_elsewhere();
-    // Their order is that of their ends, which may be in the same second.
+    // The one that ends last comes first, and that may be either of them.
     $current = array_column(rustdb_user_sessions(7), 'current', 'id');
     ksort($current);
     echo json_encode($current), ' ', rustdb_end_user_sessions(7, keep_current: true), ' ', count(rustdb_user_sessions(7)), "\n";

@@ -188,8 +188,7 @@ fn halves(node: &[u8]) -> Option<u64> {
 
 /// The page that a node of a branch leads to. Its flags are the upper bits.
 fn child(node: &[u8]) -> Option<u64> {
-    let upper = if WORD == 8 { u64::from(short(node, 4)?) << 32 } else { 0 };
-    Some(halves(node)? | upper)
+    Some(halves(node)? | u64::from(short(node, 4)?) << 32)
 }
 
 fn short(bytes: &[u8], at: usize) -> Option<u16> {

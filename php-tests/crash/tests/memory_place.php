@@ -58,9 +58,12 @@ foreach (['' => '/dev/shm/', ' and no room for a new one' => null] as $which => 
     test("a buffer deleted under a process that uses it$which loses nothing that the store lacks", function (Sandbox $sandbox) use ($place) {
         $cli = new Cli($sandbox, ['rustdb.flush_interval' => 3600]);
         $ids = Cli::ids('deleted', 300);
-        $fill = 'cat /dev/zero >> /dev/shm/filler 2> /dev/null';
-        // The room is taken before anybody can notice the deletion, after which the file keeps its own as long as it is open.
-        $script = ($place === null ? "$fill; " : '') . 'rm -r /dev/shm/rustdb-*' . ($place === null ? "; $fill; test -s /dev/shm/filler" : '');
+        $script = 'rm -r /dev/shm/rustdb-*';
+        if ($place === null) {
+            // The room is taken before anybody can notice the deletion, after which the file keeps its own as long as it is open.
+            $fill = 'cat /dev/zero >> /dev/shm/filler 2> /dev/null';
+            $script = "$fill; $script; $fill; test -s /dev/shm/filler";
+        }
         $outcome = $cli->unshare(['--mount'], 'mount -t tmpfs -o size=20m,mode=1777 tmpfs /dev/shm; eval "$1"', [
             $cli->command('interrupted', ['ids' => $ids, 'size' => 4000, 'script' => $script]),
         ]);

@@ -99,15 +99,7 @@ impl Embedded {
     }
 
     fn read(&self) -> Result<Read<'_>> {
-        let txn = self.env.read().or_else(|code| {
-            // Readers that were killed leave their places taken.
-            if code == Code::READERS_FULL {
-                self.env.clear_dead_readers()?;
-                return self.env.read();
-            }
-            Err(code)
-        });
-        txn.map_err(|code| self.failed("read", code))
+        self.env.read().map_err(|code| self.failed("read", code))
     }
 
     /// The session under `id`, whether it has expired or not.
